@@ -1,0 +1,7 @@
+"""Ways out: SavedModel and ONNX files that a stock runtime serves, measured to be equal before they are put in place."""
+
+from kerasconv.export.artifacts import ExportError as ExportError
+from kerasconv.export.onnx import to_onnx as to_onnx
+from kerasconv.export.saved_model import to_saved_model as to_saved_model
+from kerasconv.export.verify import ParityReport as ParityReport
+from kerasconv.export.verify import verify as verify

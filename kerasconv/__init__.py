@@ -1,0 +1,23 @@
+"""Convolution and pooling for Keras 3 that people can read, trust, change and ship.
+
+Importing this package loads nothing but itself: each part is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_SUBMODULES = ("config", "export", "geometry", "layers", "models", "ops", "reference")
+
+__all__ = ["__version__", *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,64 @@
+"""Convolution as one matrix product: im2col.
+
+`x` is unfolded into columns: a matrix with a row per output position and, in the row, the `K C` numbers that the
+window sees there. With the kernel as a `(K C, F)` matrix,
+
+    y = columns(x) w        dx = columns^T(dy w^T)        dw = columns(x)^T dy
+
+The columns take `K` times the memory of the positions that the window takes; the gradients do not keep them but
+build them again. A 1x1 convolution needs no copy: its columns are `x`. Unfolding goes axis by axis, so that what one
+axis has laid out is shared by the windows of the next.
+
+Source: K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for document
+processing", 2006, section 3.1. It takes every window, rank and number of groups.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from kerasconv.geometry import Size, Window, negated
+from kerasconv.ops.algorithms.groups import by_group, ungroup
+from kerasconv.ops.windows import pad, place, sizes_of, take
+
+
+def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`y = columns(x) w`."""
+    columns = _unfold(x, window)
+    y = by_group(columns, groups, taps=_taps(window)) @ by_group(w, groups)
+    return ungroup(y, sizes_of(columns)[:-1])
+
+
+def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
+    """`dx = columns^T(dy w^T)`."""
+    columns = tf.matmul(by_group(dy, groups), by_group(w, groups), transpose_b=True)
+    return _fold(ungroup(columns, sizes_of(dy)[:-1], taps=_taps(window)), window, sizes)
+
+
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`dw = columns(x)^T dy`."""
+    columns = by_group(_unfold(x, window), groups, taps=_taps(window))
+    dw = tf.matmul(columns, by_group(dy, groups), transpose_a=True)
+    return ungroup(dw, [*window.size, x.shape[-1] // groups])
+
+
+def _unfold(x: tf.Tensor, window: Window) -> tf.Tensor:
+    """`(N, *S, C)` as `(N, *O, K C)`: the taps in row-major order, each with all its channels."""
+    x = pad(x, window.pads)
+    for axis in range(window.rank, 0, -1):
+        x = tf.concat(take(x, window, axis), -1)
+    return x
+
+
+def _fold(columns: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tensor:
+    """The transpose of `_unfold`: `(N, *O, K C)` back to `(N, *S, C)`, adding up where windows overlap."""
+    for axis, (k, m) in enumerate(zip(window.size, window.padded(sizes), strict=True), start=1):
+        columns = place(tf.split(columns, k, -1), window, axis, m)
+    return pad(columns, negated(window.pads))
+
+
+def _taps(window: Window) -> int:
+    return math.prod(window.size)

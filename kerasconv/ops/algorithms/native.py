@@ -1,0 +1,87 @@
+"""Convolution by TensorFlow's own kernels (oneDNN, Eigen, cuDNN). Not from scratch: for comparison and for export.
+
+`auto` never chooses it. Where TensorFlow's CPU kernels have a gap, the call is rephrased in terms of what they have:
+
+- one dimension is a two-dimensional image of height one;
+- pads other than `VALID` and `SAME` are added beforehand;
+- dilation in three dimensions, and dilation in any gradient, becomes a kernel with zeros between its taps;
+- groups in three dimensions, and groups in any gradient, are convolved one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kerasconv.geometry import Pads, Size, Window, negated
+from kerasconv.ops.windows import pad, sizes_of
+
+KEEPS_HALF_PRECISION = True
+
+
+def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`tf.nn.conv2d` or `tf.nn.conv3d`."""
+    if window.rank == 1:
+        return forward(x[:, None], w[None], _image_window(window), groups)[:, 0]
+    options, pads = _options(window, sizes_of(x)[1:-1])
+    x = pad(x, pads)
+    if window.rank == 2:
+        return tf.raw_ops.Conv2D(input=x, filter=w, dilations=[1, *window.dilation, 1], **options)
+    return _per_group(lambda x, w: tf.raw_ops.Conv3D(input=x, filter=w, **options), groups, x, _dilated(w, window))
+
+
+def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
+    """`tf.nn.conv2d_backprop_input`, or its sibling for three dimensions."""
+    if window.rank == 1:
+        return input_gradient(dy[:, None], w[None], _image_window(window), groups, [1, *sizes])[:, 0]
+    options, pads = _options(window, sizes)
+    padded = [n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True)]
+    shape = [sizes_of(dy)[0], *padded, w.shape[-2]]
+    op = tf.raw_ops.Conv2DBackpropInput if window.rank == 2 else tf.raw_ops.Conv3DBackpropInputV2
+    dx = _per_group(
+        lambda dy, w: op(input_sizes=shape, filter=w, out_backprop=dy, **options), groups, dy, _dilated(w, window)
+    )
+    return pad(dx, negated(pads))
+
+
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`tf.nn.conv2d_backprop_filter`, or its sibling for three dimensions."""
+    if window.rank == 1:
+        return kernel_gradient(x[:, None], dy[:, None], _image_window(window), groups)[0]
+    options, pads = _options(window, sizes_of(x)[1:-1])
+    shape = [*window.extent, x.shape[-1] // groups, dy.shape[-1] // groups]
+    op = tf.raw_ops.Conv2DBackpropFilter if window.rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
+    dw = _per_group(
+        lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, pad(x, pads), dy
+    )
+    return dw[tuple(slice(None, None, d) for d in window.dilation)]
+
+
+def _image_window(window: Window) -> Window:
+    """The window of a one-dimensional convolution as that of an image of height one."""
+    return Window((1, *window.size), (1, *window.strides), (1, *window.dilation), ((0, 0), *window.pads))
+
+
+def _options(window: Window, sizes: Sequence[Size]) -> tuple[dict[str, Any], Pads]:
+    """The operator's `strides` and `padding`, and the pads that are left to add beforehand."""
+    mode, pads = window.tensorflow_padding(sizes)
+    return {"strides": [1, *window.strides, 1], "padding": mode}, pads
+
+
+def _dilated(w: tf.Tensor, window: Window) -> tf.Tensor:
+    """The kernel with `d - 1` zeros between its taps, which with dilation 1 does the same."""
+    for axis, (d, e) in enumerate(zip(window.dilation, window.extent, strict=True)):
+        if d > 1:
+            shape = w.shape.as_list()
+            w = tf.stack([w, *[tf.zeros_like(w)] * (d - 1)], axis + 1)
+            w = tf.reshape(w, [*shape[:axis], shape[axis] * d, *shape[axis + 1 :]])
+            w = w[(*(slice(None),) * axis, slice(e))]
+    return w
+
+
+def _per_group(op: Callable[..., tf.Tensor], groups: int, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """`op` on each group of channels (the last axis of both), the results side by side."""
+    pairs = zip(tf.split(a, groups, -1), tf.split(b, groups, -1), strict=True)
+    return tf.concat([op(*pair) for pair in pairs], -1) if groups > 1 else op(a, b)

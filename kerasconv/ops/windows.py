@@ -1,0 +1,96 @@
+"""Four linear maps on one axis of a tensor, from which every convolution and pooling here is composed.
+
+`pad` and `take` read an input through a window; their transposes, `pad` with the pads negated and `place`, write
+to it. Being linear and each other's transpose, they are all that any gradient in this package needs:
+
+    <take_j(x), g_j> summed over j  =  <x, place(g)>
+
+Tensors are channels-last, `(batch, *spatial, channels)`, and axes are counted in the tensor, so that the first
+spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from kerasconv.geometry import Pads, Size, Window, positive
+
+
+def sizes_of(x: tf.Tensor) -> list[Size]:
+    """The shape of `x`: an int for each size that is known, a scalar tensor for each that is not."""
+    static = x.shape.as_list()
+    if None not in static:
+        return static
+    dynamic = tf.shape(x)
+    return [dynamic[axis] if n is None else n for axis, n in enumerate(static)]
+
+
+def pad(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
+    """`x` with `(before, after)` cells of `value` added to each spatial axis. Negative pads crop.
+
+    The transpose, for `value=0`, is `pad` with the pads negated.
+    """
+    return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
+
+
+def pad_axes(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
+    """As `pad`, with a pair for every axis, batch and channels too."""
+    added = [(positive(lo), positive(hi)) for lo, hi in pads]
+    if any(not _is_zero(side) for pair in added for side in pair):
+        x = tf.pad(x, added, constant_values=tf.cast(value, x.dtype))
+    cropped = [(positive(-lo), positive(-hi)) for lo, hi in pads]
+    if any(not _is_zero(side) for pair in cropped for side in pair):
+        sizes = [n - lo - hi for n, (lo, hi) in zip(sizes_of(x), cropped, strict=True)]
+        x = tf.slice(x, [lo for lo, _ in cropped], sizes)
+    return x
+
+
+def take(x: tf.Tensor, window: Window, axis: int) -> list[tf.Tensor]:
+    """What each tap of the window sees along one spatial axis of an already padded `x`.
+
+    Returns:
+        One tensor per tap `j`, with `x[..., i * stride + j * dilation, ...]` at its position `i`.
+    """
+    k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
+    reach = ((sizes_of(x)[axis] - e) // s) * s + 1  # from the first to behind the last position of one tap
+    ahead = (slice(None),) * axis
+    return [x[(*ahead, slice(j * d, j * d + reach, s))] for j in range(k)]
+
+
+def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> tf.Tensor:
+    """The transpose of `take`: adds up what each tap of the window writes along one spatial axis.
+
+    Tap `j` at position `i` writes to cell `i * s + j * d = (i + q) * s + r`. So the cells fall into `s` phases `r`;
+    within a phase a tap is merely shifted by `q`; and the phases interleave by stack and reshape. No scatter.
+
+    Args:
+        parts: One tensor per tap.
+        window: The window.
+        axis: The axis of the tensor.
+        size: Cells of the (padded) input along that axis.
+    """
+    s, d, e = (field[axis - 1] for field in (window.strides, window.dilation, window.extent))
+    positions = sizes_of(parts[0])[axis]
+    longest = (e - 1) // s
+    phases: list[list[tf.Tensor]] = [[] for _ in range(s)]
+    for j, part in enumerate(parts):
+        q, r = divmod(j * d, s)
+        phases[r].append(_pad_axis(part, axis, (q, longest - q)))
+    zeros = None if all(phases) else _pad_axis(tf.zeros_like(parts[0]), axis, (0, longest))
+    sums = [(tf.add_n(phase) if len(phase) > 1 else phase[0]) if phase else zeros for phase in phases]
+    if s == 1:
+        cells = sums[0]
+    else:
+        sizes = sizes_of(parts[0])
+        cells = tf.reshape(tf.stack(sums, axis + 1), [*sizes[:axis], (positions + longest) * s, *sizes[axis + 1 :]])
+    return _pad_axis(cells, axis, (0, size - (positions + longest) * s))
+
+
+def _pad_axis(x: tf.Tensor, axis: int, pads: tuple[Size, Size]) -> tf.Tensor:
+    return pad_axes(x, tuple(pads if a == axis else (0, 0) for a in range(x.shape.rank)))
+
+
+def _is_zero(size: Size) -> bool:
+    return isinstance(size, int) and size == 0

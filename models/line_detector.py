@@ -1,0 +1,84 @@
+"""The tutorial's line detector: one convolution with a hand-made kernel, perhaps followed by pooling."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import keras
+import numpy as np
+
+import kerasconv.layers
+
+KERNELS = {
+    "vertical": [[0, 1, 0], [0, 1, 0], [0, 1, 0]],
+    "horizontal": [[0, 0, 0], [1, 1, 1], [0, 0, 0]],
+    "diagonal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "antidiagonal": [[0, 0, 1], [0, 1, 0], [1, 0, 0]],
+}
+
+POOLINGS = {
+    "max": "MaxPooling2D",
+    "average": "AveragePooling2D",
+    "global_max": "GlobalMaxPooling2D",
+    "global_average": "GlobalAveragePooling2D",
+}
+
+
+def line_detector(
+    orientation: str = "vertical",
+    pooling: str | None = None,
+    input_shape: tuple[int | None, int | None, int] = (8, 8, 1),
+    *,
+    layers: ModuleType = kerasconv.layers,
+    name: str = "line_detector",
+) -> keras.Sequential:
+    """A 3x3 convolution that answers to lines of one direction, with ReLU: 10 parameters, set by hand.
+
+    The kernel has ones on the line and zeros elsewhere, so that a line of ones, one pixel wide, gives 3.
+
+    Args:
+        orientation: `"vertical"`, `"horizontal"`, `"diagonal"` (from top left to bottom right) or `"antidiagonal"`.
+        pooling: What follows: `None`; `"max"` or `"average"` over 2x2; `"global_max"` or `"global_average"`.
+        input_shape: Height, width (either may be `None`) and 1.
+        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        name: The model's name.
+
+    Returns:
+        A model from `(batch, height, width, 1)` to `(batch, height - 2, width - 2, 1)`; half of that with 2x2
+        pooling; `(batch, 1)` with global pooling.
+
+    Raises:
+        ValueError: If an argument is malformed.
+
+    References:
+        The tutorial, "Detecting Vertical Lines" and "Average Pooling Layer".
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> picture = np.zeros((1, 8, 8, 1), "float32")
+        >>> picture[:, :, 3:5] = 1
+        >>> kerasconv.models.line_detector().predict(picture, verbose=0)[0, 0, :, 0]
+        array([0., 0., 3., 3., 0., 0.], dtype=float32)
+    """
+    _check("orientation", orientation, KERNELS)
+    _check("pooling", pooling, {None: None, **POOLINGS})
+    if len(input_shape) != 3 or input_shape[-1] != 1:
+        raise ValueError(
+            f"line_detector: `input_shape` must be a height, a width and 1, the number of channels. "
+            f"Received: input_shape={input_shape!r}."
+        )
+    model = keras.Sequential(
+        [keras.Input(input_shape, name="image"), layers.Conv2D(1, 3, activation="relu", name="lines")], name=name
+    )
+    if pooling is not None:
+        model.add(getattr(layers, POOLINGS[pooling])(name="pooling"))
+    kernel = np.asarray(KERNELS[orientation], "float32")[:, :, None, None]
+    model.get_layer("lines").set_weights([kernel, np.zeros(1, "float32")])
+    return model
+
+
+def _check(argument: str, value: object, allowed: dict) -> None:
+    if value not in allowed:
+        raise ValueError(
+            f"line_detector: `{argument}` must be one of {', '.join(map(repr, allowed))}. Received: {argument}={value!r}."
+        )

@@ -1,0 +1,69 @@
+"""The tutorial's stack of three convolutions, with the classifier that its text promises."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import keras
+
+import kerasconv.layers
+
+
+def same_padding_stack(
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+    *,
+    padding: Any = "same",
+    layers: ModuleType = kerasconv.layers,
+    name: str = "same_padding_stack",
+) -> keras.Sequential:
+    """Three 3x3 convolutions with 32, 64 and 128 filters and ReLU, then dense 256 and softmax.
+
+    With `"same"` padding the maps keep the size of the image all the way; the other variant of the tutorial,
+    `"valid"`, loses two pixels per convolution. The tutorial's code stops at dense 256; its text ends in a softmax.
+
+    Args:
+        input_shape: Height, width and channels of the images.
+        classes: Number of classes.
+        padding: `"same"` or `"valid"`, or any padding that `layers.Conv2D` takes.
+        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        name: The model's name.
+
+    Returns:
+        A model from `(batch, *input_shape)` to probabilities `(batch, classes)`, with random weights.
+
+    Raises:
+        ValueError: If an argument is malformed.
+
+    References:
+        The tutorial, "How to use Same / Zero Padding with Keras?".
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.models.same_padding_stack((8, 8, 1)).get_layer("conv3").output.shape
+        (None, 8, 8, 128)
+    """
+    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+        raise ValueError(
+            f"same_padding_stack: `classes` must be an int, at least 1. Received: classes={classes!r}."
+        )
+    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        raise ValueError(
+            f"same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a "
+            f"dense layer follows. Received: input_shape={input_shape!r}."
+        )
+    stack = [
+        layers.Conv2D(filters, 3, padding=padding, activation="relu", name=f"conv{i}")
+        for i, filters in enumerate((32, 64, 128), start=1)
+    ]
+    return keras.Sequential(
+        [
+            keras.Input(input_shape, name="image"),
+            *stack,
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(256, activation="relu", name="dense"),
+            keras.layers.Dense(classes, activation="softmax", name="probabilities"),
+        ],
+        name=name,
+    )
