@@ -1,4 +1,4 @@
-"""Ways out: SavedModel and ONNX files that a stock runtime serves, measured to be equal before they are put in place."""
+"""Ways out: SavedModel and ONNX files for a stock runtime, measured to be equal before they are put in place."""
 
 from kerasconv.export.artifacts import ExportError as ExportError
 from kerasconv.export.onnx import to_onnx as to_onnx

@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-from onnx import numpy_helper
-
 from kerasconv.export.signature import Arrays, Signature
+from onnx import numpy_helper
 
 BATCH_SIZES = (1, 3)
 

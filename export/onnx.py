@@ -10,12 +10,12 @@ import keras
 import onnx
 import tensorflow as tf
 import tf2onnx
-
-import kerasconv
 from kerasconv.export.artifacts import ExportError, staged
 from kerasconv.export.golden import save_golden
 from kerasconv.export.signature import Signature, signature
 from kerasconv.export.verify import ParityReport, golden_folder, verify
+
+import kerasconv
 
 OPSETS = range(14, 19)
 

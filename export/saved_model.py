@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 import keras
-
-from kerasconv import config
 from kerasconv.export.artifacts import staged
 from kerasconv.export.golden import save_golden
 from kerasconv.export.signature import signature
 from kerasconv.export.verify import ParityReport, verify
+
+from kerasconv import config
 
 
 def to_saved_model(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from kerasconv.export.artifacts import ExportError
 from kerasconv.export.golden import BATCH_SIZES, load_golden
 from kerasconv.export.signature import Arrays, signature
@@ -162,7 +161,7 @@ def _compare(runtime: str, batch_size: int, actual: Arrays, expected: Arrays, to
         got, want = np.asarray(actual[name], np.float64), np.asarray(want, np.float64)
         finite = np.isfinite(want)
         passed &= np.array_equal(np.where(finite, 0, got), np.where(finite, 0, want), equal_nan=True)
-        difference = float(np.max(np.abs(got - want), initial=0, where=finite))
+        difference = float(np.max(np.abs(np.subtract(got, want, where=finite, out=np.zeros(want.shape))), initial=0))
         largest = float(np.max(np.abs(want), initial=0, where=finite))
         absolute = max(absolute, difference)
         relative = max(relative, difference / largest if largest else difference)
@@ -197,4 +196,6 @@ def _run_onnx(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
         return [dict(zip(names, session.run(names, arrays), strict=True)) for arrays in inputs]
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ExportError(f"verify: the ONNX file must run. Received: path={str(path)!r}, which fails: {reason}") from error
+        raise ExportError(
+            f"verify: the ONNX file must run. Received: path={str(path)!r}, which fails: {reason}"
+        ) from error

@@ -19,7 +19,7 @@ Size: TypeAlias = Any
 """An `int`; a scalar integer tensor where it is known only when the graph runs; `None` in shape inference."""
 
 Pads: TypeAlias = tuple[tuple[Size, Size], ...]
-"""`(before, after)` for each axis. Negative pads crop."""
+"""`(before, after)` for each axis, never negative."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Window:
     def extent(self) -> tuple[int, ...]:
         """Input cells that the window spans along each axis: `(k - 1) d + 1`."""
         return tuple(extent(k, d) for k, d in zip(self.size, self.dilation, strict=True))
+
+    @property
+    def unpadded(self) -> bool:
+        """Whether all pads are known to be zero."""
+        return all(is_zero(side) for pair in self.pads for side in pair)
 
     def padded(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
         """Sizes of the padded input."""
@@ -125,6 +130,34 @@ def window(
     return result
 
 
+def pool_window(
+    size: int | Sequence[int],
+    sizes: Sequence[Size],
+    *,
+    strides: int | Sequence[int] | None = None,
+    padding: Any = "valid",
+    dilation: int | Sequence[int] = 1,
+    caller: str = "pool_window",
+) -> Window:
+    """As `window`, for pooling: the stride is by default the size, and no window may see padding alone.
+
+    Raises:
+        ValueError: If an argument is malformed, the window does not fit the padded input, or a pad is as wide as it.
+    """
+    strides = size if strides is None else strides
+    result = window(
+        size, sizes, strides=strides, padding=padding, dilation=dilation, size_name="pool_size", caller=caller
+    )
+    for axis, (pair, e) in enumerate(zip(result.pads, result.extent, strict=True)):
+        if any(isinstance(side, int) and side >= e for side in pair):
+            raise ValueError(
+                f"{caller}: each pad must be smaller than the window, so that no window sees padding alone. Along "
+                f"spatial axis {axis} the window spans {e} cells. Received: pool_size={result.size}, "
+                f"dilation_rate={result.dilation}, padding={padding!r}."
+            )
+    return result
+
+
 def extent(k: int, d: int) -> int:
     """Input cells that `k` taps at distance `d` span."""
     return (k - 1) * d + 1
@@ -138,18 +171,19 @@ def same_pads(n: Size, e: int, s: int) -> tuple[Size, Size]:
     if s == 1:
         total: Size = e - 1
     else:
-        total = positive((-(-n // s) - 1) * s + e - n)
+        outputs = (n + s - 1) // s  # ceil; of a positive number, since ONNX rounds negative quotients otherwise
+        total = positive((outputs - 1) * s + e - n)
     return total // 2, total - total // 2
+
+
+def is_zero(a: Size) -> bool:
+    """Whether a size is known to be zero."""
+    return isinstance(a, int) and a == 0
 
 
 def positive(a: Size) -> Size:
     """`max(a, 0)`, for an int or a scalar tensor."""
     return max(a, 0) if isinstance(a, int) else (a + abs(a)) // 2
-
-
-def negated(pads: Pads) -> Pads:
-    """The pads that undo these."""
-    return tuple((-lo, -hi) for lo, hi in pads)
 
 
 def standardize_tuple(value: Any, rank: int, name: str, caller: str, *, minimum: int = 1) -> tuple[int, ...]:
@@ -165,9 +199,8 @@ def standardize_tuple(value: Any, rank: int, name: str, caller: str, *, minimum:
         or len(values) != rank
         or not all(_is_int(v) and v >= minimum for v in values)
     ):
-        raise ValueError(
-            f"{caller}: `{name}` must be an int or {rank} ints, each at least {minimum}. Received: {name}={value!r}."
-        )
+        ints = f"an int or {rank} ints, each" if rank > 1 else "an int,"
+        raise ValueError(f"{caller}: `{name}` must be {ints} at least {minimum}. Received: {name}={value!r}.")
     return tuple(int(v) for v in values)
 
 

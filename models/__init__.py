@@ -15,7 +15,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
-
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.line_detector import line_detector as line_detector
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack

@@ -80,9 +80,7 @@ def filter_bank(
     model = keras.Sequential(
         [
             keras.Input(input_shape, name="image"),
-            layers.Conv2D(
-                channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters"
-            ),
+            layers.Conv2D(channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters"),
         ],
         name=name,
     )

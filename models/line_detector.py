@@ -16,11 +16,12 @@ KERNELS = {
     "antidiagonal": [[0, 0, 1], [0, 1, 0], [1, 0, 0]],
 }
 
-POOLINGS = {
-    "max": "MaxPooling2D",
-    "average": "AveragePooling2D",
-    "global_max": "GlobalMaxPooling2D",
-    "global_average": "GlobalAveragePooling2D",
+POOLINGS: dict[str | None, tuple] = {
+    None: (),
+    "max": ("MaxPooling2D", 2),
+    "average": ("AveragePooling2D", 2),
+    "global_max": ("GlobalMaxPooling2D",),
+    "global_average": ("GlobalAveragePooling2D",),
 }
 
 
@@ -61,7 +62,7 @@ def line_detector(
         array([0., 0., 3., 3., 0., 0.], dtype=float32)
     """
     _check("orientation", orientation, KERNELS)
-    _check("pooling", pooling, {None: None, **POOLINGS})
+    _check("pooling", pooling, POOLINGS)
     if len(input_shape) != 3 or input_shape[-1] != 1:
         raise ValueError(
             f"line_detector: `input_shape` must be a height, a width and 1, the number of channels. "
@@ -71,7 +72,8 @@ def line_detector(
         [keras.Input(input_shape, name="image"), layers.Conv2D(1, 3, activation="relu", name="lines")], name=name
     )
     if pooling is not None:
-        model.add(getattr(layers, POOLINGS[pooling])(name="pooling"))
+        layer, *pool_size = POOLINGS[pooling]
+        model.add(getattr(layers, layer)(*pool_size, name="pooling"))
     kernel = np.asarray(KERNELS[orientation], "float32")[:, :, None, None]
     model.get_layer("lines").set_weights([kernel, np.zeros(1, "float32")])
     return model
@@ -80,5 +82,6 @@ def line_detector(
 def _check(argument: str, value: object, allowed: dict) -> None:
     if value not in allowed:
         raise ValueError(
-            f"line_detector: `{argument}` must be one of {', '.join(map(repr, allowed))}. Received: {argument}={value!r}."
+            f"line_detector: `{argument}` must be one of {', '.join(map(repr, allowed))}. "
+            f"Received: {argument}={value!r}."
         )

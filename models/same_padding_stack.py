@@ -45,9 +45,7 @@ def same_padding_stack(
         (None, 8, 8, 128)
     """
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise ValueError(
-            f"same_padding_stack: `classes` must be an int, at least 1. Received: classes={classes!r}."
-        )
+        raise ValueError(f"same_padding_stack: `classes` must be an int, at least 1. Received: classes={classes!r}.")
     if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
         raise ValueError(
             f"same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a "

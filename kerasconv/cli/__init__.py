@@ -1,0 +1,224 @@
+"""The command `kerasconv`: everything that can be done without writing Python.
+
+Commands import what they need when they run, so that `--help` and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasconv.export import ParityReport
+
+console = Console()
+
+app = typer.Typer(
+    name="kerasconv",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Convolution and pooling for Keras 3: look at models, run them on images, export and verify them.\n\n"
+    "Start with `kerasconv demo`, then `kerasconv list`.",
+)
+
+NameArgument = Annotated[str, typer.Argument(help="A model of the zoo (see `kerasconv list`), or a `.keras` file.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the model's builder, such as `pooling=max`."),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Options of every command; `--debug` is read by `main`."""
+
+
+@app.command("list")
+def list_command(
+    pattern: Annotated[str, typer.Argument(help="Shell-style wildcards that the names must match.")] = "*",
+) -> None:
+    """List the models of the zoo.
+
+    Example: `kerasconv list "line*"`
+    """
+    from kerasconv import models
+
+    table = Table("Model", "Input", "Output", "Parameters", "What it is")
+    for name in models.list_models(pattern):
+        model = models.create_model(name)
+        summary = (models.get_builder(name).__doc__ or "").splitlines()[0]
+        table.add_row(name, _shape(model.input_shape), _shape(model.output_shape), f"{model.count_params():,}", summary)
+    console.print(table)
+
+
+@app.command()
+def show(name: NameArgument, set_: SetOption = None) -> None:
+    """Show the layers of a model, with shapes and parameters.
+
+    Example: `kerasconv show line_detector --set pooling=average`
+    """
+    _model(name, set_).summary()
+
+
+@app.command()
+def run(
+    name: NameArgument,
+    image: Annotated[Path, typer.Argument(help="An image file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The image file to write, such as `edges.png`.")],
+    set_: SetOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Run a model on an image and write its feature maps, side by side, as an image.
+
+    Example: `kerasconv run filter_bank photo.jpg -o edges.png --set names=sobel_vertical`
+    """
+    from kerasconv.cli import images
+
+    pixels = images.read(image)
+    model = _model(name, set_)
+    if len(model.output_shape) != 4:
+        raise ValueError(
+            f"run: the model must give feature maps (batch, height, width, channels). "
+            f"Received: {name!r}, whose output has the shape {_shape(model.output_shape)}."
+        )
+    if not name.endswith(".keras"):  # a model of the zoo takes the size of the image
+        model = _model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
+    maps = model.predict(images.fit(pixels, model.input_shape)[None], verbose=0)[0]
+    images.write(output, images.montage(maps), overwrite=overwrite)
+    console.print(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
+
+
+@app.command()
+def export(
+    name: NameArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file (ONNX) or folder (SavedModel) to write.")],
+    format_: Annotated[str, typer.Option("--format", help="`savedmodel` or `onnx`.")],
+    set_: SetOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Export a model as a SavedModel or an ONNX file, verified before it is put in place.
+
+    Example: `kerasconv export line_detector --format onnx -o line_detector.onnx`
+    """
+    from kerasconv import export as exporters
+
+    formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx}
+    if format_ not in formats:
+        raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, formats))}. Received: {format_!r}.")
+    report = formats[format_](_model(name, set_), output, overwrite=overwrite)
+    console.print(parity_table([report]))
+    console.print(f"Wrote {output}")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="An ONNX file, or the folder of a SavedModel.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model to compare with: of the zoo, or a `.keras` file. Default: the golden data that "
+                     "were written with the artifact."),
+    ] = None,
+    set_: SetOption = None,
+    tolerance: Annotated[float, typer.Option(help="The largest relative difference that passes.")] = 1e-5,
+) -> None:  # fmt: skip
+    """Run an exported model in its runtime and measure how far it is from its model. Exit status 1 if too far.
+
+    Example: `kerasconv verify line_detector.onnx`
+    """
+    from kerasconv import export as exporters
+
+    report = exporters.verify(path, None if model is None else _model(model, set_), tolerance=tolerance)
+    console.print(parity_table([report]))
+    report.raise_if_failed("verify")
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("demo-output"),
+    image: Annotated[
+        Path | None, typer.Option(help="The photograph to filter. Default: scikit-learn's `china.jpg`.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training.")] = 12,
+) -> None:
+    """Build, read, train, export and verify: the tour of the package, on real input.
+
+    What it writes is replaced when it runs again.
+    """
+    from kerasconv.cli.demo import run_demo
+
+    run_demo(console, output, image, epochs)
+
+
+def parity_table(reports: list[ParityReport]) -> Table:
+    """The measurements of some reports, as a table for people.
+
+    The differences are the largest ones, and the same relative to the largest output.
+    """
+    table = Table("Artifact", "Runtime", "Batch", "Difference", "Relative", "Verdict")
+    for report in reports:
+        for row in report.rows:
+            table.add_row(
+                report.path.name,
+                row.runtime,
+                str(row.batch_size),
+                f"{row.absolute:.2e}",
+                f"{row.relative:.2e}",
+                "[green]equal[/green]" if row.passed else "[red]differs[/red]",
+            )
+    return table
+
+
+def _model(name: str, settings: list[str] | None) -> keras.Model:
+    """The model that a person asked for."""
+    import keras
+
+    from kerasconv import layers, models  # our layers must be known before a file is read
+
+    if not name.endswith(".keras"):
+        return models.create_model(name, **_parse(settings))
+    if settings:
+        raise ValueError("--set: only models of the zoo have options. Received: a `.keras` file.")
+    return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
+
+
+def _parse(settings: list[str] | None) -> dict[str, Any]:
+    """`["a=1", "b=max"]` as `{"a": 1, "b": "max"}`."""
+    options = {}
+    for setting in settings or []:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.isidentifier():
+            raise ValueError(f"--set: must have the form KEY=VALUE. Received: {setting!r}.")
+        try:
+            options[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[key] = text
+    return options
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return " x ".join("?" if n is None else str(n) for n in shape[1:])
+
+
+def main() -> None:
+    """Runs the command line. An error is one line on standard error, and exit status 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own log would drown ours
+    try:
+        app()
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        Console(stderr=True).print(f"[bold red]Error:[/bold red] {message}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None

@@ -20,9 +20,10 @@ class PoolingMixin:
             `keras.layers.ZeroPadding2D`: one int for every side, one int per axis, or one `(before, after)` pair per
             axis. What is added never wins a maximum.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting. Both run on a CPU.
+        name: The layer's name.
         dilation_rate: Distance of neighbouring cells of the window, one int or one per axis.
         algorithm: `"auto"`, `"direct"` or `"native"`; see `kerasconv.ops.max_pool`.
-        **kwargs: `name`, `dtype`, and what else the stock layer takes.
+        **kwargs: `dtype`, and what else the stock layer takes.
 
     Raises:
         ValueError: If an argument is malformed, or when called on an input that is smaller than the window.
@@ -30,11 +31,11 @@ class PoolingMixin:
 
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
-        padding: Any = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
+        pool_size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: str | None,
+        name: str | None,
         *,
         dilation_rate: Any = 1,
         algorithm: str = "auto",
@@ -47,6 +48,17 @@ class PoolingMixin:
         self.padding = geometry.standardize_padding(padding, rank, caller)
         self.dilation_rate = geometry.standardize_tuple(dilation_rate, rank, "dilation_rate", caller)
         self.algorithm = check_pool_algorithm(algorithm, self.dilation_rate, caller)
+        self._window((None,) * rank)  # raises if the arguments do not fit together
+
+    def _window(self, sizes: Any) -> geometry.Window:
+        return geometry.pool_window(
+            self.pool_size,
+            sizes,
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
+            caller=f"{type(self).__name__} layer '{self.name}'",
+        )
 
     def _window_arguments(self) -> dict[str, Any]:
         return {
@@ -62,15 +74,7 @@ class PoolingMixin:
         """The shape of the output for this shape of the input, either with `None` for unknown sizes."""
         first = 1 if self.data_format == "channels_last" else 2
         sizes = tuple(input_shape)[first : first + len(self.pool_size)]
-        window = geometry.window(
-            self.pool_size,
-            sizes,
-            strides=self.strides,
-            padding=self.padding,
-            dilation=self.dilation_rate,
-            size_name="pool_size",
-            caller=f"{type(self).__name__} layer '{self.name}'",
-        )
+        window = self._window(sizes)
         return (*input_shape[:first], *window.output(sizes), *input_shape[first + len(sizes) :])
 
     def get_config(self) -> dict[str, Any]:
@@ -79,17 +83,31 @@ class PoolingMixin:
 
 
 class MaxPoolingMixin(PoolingMixin):
-    """Max pooling of any rank.
+    """Max pooling of any rank. Arguments: those of `PoolingMixin`, and one more.
 
     Args:
-        *args: See `PoolingMixin`.
+        pool_size: See `PoolingMixin`.
+        strides: See `PoolingMixin`.
+        padding: See `PoolingMixin`.
+        data_format: See `PoolingMixin`.
+        name: The layer's name.
         ties: Who gets the gradient where several cells of a window are the largest: `"first"`, `"all"` or `"split"`;
             see `kerasconv.ops.max_pool`.
         **kwargs: See `PoolingMixin`.
     """
 
-    def __init__(self, *args: Any, ties: str = "first", **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        *,
+        ties: str = "first",
+        **kwargs: Any,
+    ):
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
         self.ties = check_ties(ties, f"{type(self).__name__} layer '{self.name}'")
 
     def call(self, inputs: Any) -> Any:
@@ -102,16 +120,30 @@ class MaxPoolingMixin(PoolingMixin):
 
 
 class AveragePoolingMixin(PoolingMixin):
-    """Average pooling of any rank.
+    """Average pooling of any rank. Arguments: those of `PoolingMixin`, and one more.
 
     Args:
-        *args: See `PoolingMixin`.
+        pool_size: See `PoolingMixin`. Unlike in stock Keras 3 it has a default, the one that the tutorial relies on.
+        strides: See `PoolingMixin`.
+        padding: See `PoolingMixin`.
+        data_format: See `PoolingMixin`.
+        name: The layer's name.
         count_include_pad: Whether padded cells count as zeros; see `kerasconv.ops.average_pool`.
         **kwargs: See `PoolingMixin`.
     """
 
-    def __init__(self, *args: Any, count_include_pad: bool = False, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        *,
+        count_include_pad: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
         self.count_include_pad = bool(count_include_pad)
 
     def call(self, inputs: Any) -> Any:

@@ -13,7 +13,8 @@ First and higher orders follow from this table alone, for every rank, window, nu
 tutorial's formulas (1) and (2), sums over the positions of the window, are `D` and `K` written out.
 
 The public functions below turn arguments into a `Window` and tensors into channels-last; `_conv`, `_input_gradient`
-and `_kernel_gradient` are the table.
+and `_kernel_gradient` are the table. (What arrives from above may know less of its own shape than we do; hence the
+`set_shape`.)
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def conv(
         dilation=dilation_rate,
         caller="conv",
     )
-    y = _conv(x, w, window, groups, choose(algorithm, x.shape, w.shape, window, groups))
+    y = _conv(x, w, window, groups, choose("conv", algorithm, x.shape, w.shape, window, groups))
     y = tensors.from_channels_last(y, data_format)
     return y if bias is None else add_bias(y, bias, data_format)
 
@@ -122,8 +123,13 @@ def conv_input_gradient(
         output_gradient: Tensor `(batch, *output, filters)`.
         kernel: Tensor `(*kernel_size, channels // groups, filters)`.
         input_size: Spatial sizes of the inputs of `conv`: several give the same output size.
-        strides: As for `conv`; so are `padding`, `data_format`, `dilation_rate`, `flip_kernel` and `algorithm`.
+        strides: As for `conv`.
+        padding: As for `conv`.
+        data_format: As for `conv`.
+        dilation_rate: As for `conv`.
         groups: The number of groups.
+        flip_kernel: As for `conv`.
+        algorithm: As for `conv`.
 
     Returns:
         Tensor `(batch, *input_size, channels)`.
@@ -152,7 +158,7 @@ def conv_input_gradient(
     )
     _check_output(name, dy, window, sizes, w.shape[-1], groups)
     x_shape = tf.TensorShape([dy.shape[0], *sizes, w.shape[-2] * groups])
-    dx = _input_gradient(dy, w, window, groups, choose(algorithm, x_shape, w.shape, window, groups), sizes)
+    dx = _input_gradient(dy, w, window, groups, choose(name, algorithm, x_shape, w.shape, window, groups), sizes)
     return tensors.from_channels_last(dx, data_format)
 
 
@@ -177,8 +183,13 @@ def conv_kernel_gradient(
         inputs: Tensor `(batch, *spatial, channels)`.
         output_gradient: Tensor `(batch, *output, filters)`.
         kernel_size: Taps of the kernel: several sizes give the same output size.
-        strides: As for `conv`; so are `padding`, `data_format`, `dilation_rate`, `flip_kernel` and `algorithm`.
+        strides: As for `conv`.
+        padding: As for `conv`.
+        data_format: As for `conv`.
+        dilation_rate: As for `conv`.
         groups: The number of groups.
+        flip_kernel: As for `conv`.
+        algorithm: As for `conv`.
 
     Returns:
         Tensor `(*kernel_size, channels // groups, filters)`.
@@ -200,12 +211,10 @@ def conv_kernel_gradient(
     data_format = tensors.data_format(name, data_format)
     x, dy = tensors.channels_last(x, data_format), tensors.channels_last(dy, data_format)
     sizes = sizes_of(x)[1:-1]
-    window = geometry.window(
-        kernel_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name
-    )
+    window = geometry.window(kernel_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name)
     _check_output(name, dy, window, sizes, dy.shape[-1], groups)
     w_shape = tf.TensorShape([*window.size, x.shape[-1] // groups, dy.shape[-1]])
-    dw = _kernel_gradient(x, dy, window, groups, choose(algorithm, x.shape, w_shape, window, groups))
+    dw = _kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape, w_shape, window, groups))
     return tf.reverse(dw, range(rank)) if flip_kernel else dw
 
 
@@ -220,13 +229,16 @@ def _conv(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm: Mo
 
     @tf.custom_gradient
     def call(x: tf.Tensor, w: tf.Tensor) -> Any:
+        y = _run(algorithm, algorithm.forward, x, w, window, groups)
+
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            c.set_shape(y.shape)
             return (
                 _input_gradient(c, w, window, groups, algorithm, sizes_of(x)[1:-1]),
                 _kernel_gradient(x, c, window, groups, algorithm),
             )
 
-        return _run(algorithm, algorithm.forward, x, w, window, groups), grad
+        return y, grad
 
     return call(x, w)
 
@@ -238,28 +250,32 @@ def _input_gradient(
 
     @tf.custom_gradient
     def call(dy: tf.Tensor, w: tf.Tensor) -> Any:
+        dx = _run(algorithm, algorithm.input_gradient, dy, w, window, groups, sizes)
+
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            c.set_shape(dx.shape)
             return _conv(c, w, window, groups, algorithm), _kernel_gradient(c, dy, window, groups, algorithm)
 
-        return _run(algorithm, algorithm.input_gradient, dy, w, window, groups, sizes), grad
+        return dx, grad
 
     return call(dy, w)
 
 
-def _kernel_gradient(
-    x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, algorithm: ModuleType
-) -> tf.Tensor:
+def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, algorithm: ModuleType) -> tf.Tensor:
     """`K(x, dy) = dw`."""
 
     @tf.custom_gradient
     def call(x: tf.Tensor, dy: tf.Tensor) -> Any:
+        dw = _run(algorithm, algorithm.kernel_gradient, x, dy, window, groups)
+
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            c.set_shape(dw.shape)
             return (
                 _input_gradient(dy, c, window, groups, algorithm, sizes_of(x)[1:-1]),
                 _conv(x, c, window, groups, algorithm),
             )
 
-        return _run(algorithm, algorithm.kernel_gradient, x, dy, window, groups), grad
+        return dw, grad
 
     return call(x, dy)
 
@@ -290,12 +306,13 @@ def _groups(x: tf.Tensor, w: tf.Tensor) -> int:
 
 
 def _check_output(
-    caller: str, dy: tf.Tensor, window: Window, sizes: Sequence[Size], filters: int, groups: int
+    caller: str, dy: tf.Tensor, window: Window, sizes: Sequence[Size], filters: int | None, groups: int
 ) -> None:
-    """Raises if `dy` is not what a convolution with this window would have given."""
+    """Raises if `dy` is not what a convolution with this window would have given; else its shape is known."""
     expected = tf.TensorShape([None, *[o if isinstance(o, int) else None for o in window.output(sizes)], filters])
-    if not dy.shape.is_compatible_with(expected) or filters % groups:
+    if filters is None or not dy.shape.is_compatible_with(expected) or filters % groups:
         raise ValueError(
             f"{caller}: `output_gradient` must have the shape of the output of `conv`, {expected} (channels last), "
             f"with filters a multiple of the groups. Received: shape {dy.shape}, groups={groups}."
         )
+    dy.set_shape(expected)

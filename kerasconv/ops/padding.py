@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasconv import geometry
 from kerasconv.ops import tensors
-from kerasconv.ops.windows import pad_axes
+from kerasconv.ops.windows import crop_axes, pad_axes
 
 
 def pad(
@@ -55,6 +55,14 @@ def pad(
 def _pad(x: tf.Tensor, pads: geometry.Pads, value: float) -> tf.Tensor:
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        return pad_axes(x, pads, value), lambda dy: _pad(dy, geometry.negated(pads), 0)
+        return pad_axes(x, pads, value), lambda dy: _crop(dy, pads)
+
+    return call(x)
+
+
+def _crop(x: tf.Tensor, pads: geometry.Pads) -> tf.Tensor:
+    @tf.custom_gradient
+    def call(x: tf.Tensor) -> Any:
+        return crop_axes(x, pads), lambda dy: _pad(dy, pads, 0)
 
     return call(x)

@@ -23,9 +23,10 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import config, geometry
-from kerasconv.geometry import Size, Window, negated
+from kerasconv.geometry import Size, Window
 from kerasconv.ops import tensors
-from kerasconv.ops.windows import pad, place, sizes_of, take
+from kerasconv.ops.windows import crop, pad, place, sizes_of, take
+
 
 def max_pool(
     inputs: Any,
@@ -41,7 +42,7 @@ def max_pool(
     """The maximum of each window: the tutorial's `pool_forward` with `mode="max"`, for any number of axes.
 
     Padding never wins, and as in `tf.nn.max_pool` neither does NaN: a window of nothing but NaN gives the lowest
-    finite number.
+    finite number. The gradient goes to the winner; where there is NaN, `tf.nn.max_pool` may give it to that instead.
 
     Args:
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
@@ -285,7 +286,7 @@ def _route(dy: tf.Tensor, masks: dict[int, list[tf.Tensor]], window: Window, siz
         for axis, m in enumerate(window.padded(sizes), start=1):
             zero = tf.zeros([], x.dtype)
             x = place([tf.where(mask, x, zero) for mask in masks[axis]], window, axis, m)
-        return pad(x, negated(window.pads)), lambda c: _select(c, masks, window)
+        return crop(x, window.pads), lambda c: _select(c, masks, window)
 
     return call(dy)
 
@@ -326,14 +327,14 @@ def _spread(dy: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tensor:
         x = dy
         for axis, m in enumerate(window.padded(sizes), start=1):
             x = place([x] * window.size[axis - 1], window, axis, m)
-        return pad(x, negated(window.pads)), lambda c: _window_sum(c, window)
+        return crop(x, window.pads), lambda c: _window_sum(c, window)
 
     return call(dy)
 
 
 def _counts(window: Window, sizes: Sequence[Size], dtype: tf.DType) -> Any:
     """How many cells of each window are not padding: a tensor `(1, *O, 1)`, or an int where it is all of them."""
-    if window.pads == ((0, 0),) * window.rank:
+    if window.unpadded:
         return math.prod(window.size)
     return _window_sum(tf.ones([1, *sizes, 1], dtype), window)
 
@@ -353,14 +354,8 @@ def _prepare(
     tensors.check_rank(caller, x)
     data_format = tensors.data_format(caller, data_format)
     x = tensors.channels_last(x, data_format)
-    window = geometry.window(
-        pool_size,
-        sizes_of(x)[1:-1],
-        strides=pool_size if strides is None else strides,
-        padding=padding,
-        dilation=dilation_rate,
-        size_name="pool_size",
-        caller=caller,
+    window = geometry.pool_window(
+        pool_size, sizes_of(x)[1:-1], strides=strides, padding=padding, dilation=dilation_rate, caller=caller
     )
     algorithm = config.resolve(check_pool_algorithm(algorithm, window.dilation, caller))
     return x, window, data_format, algorithm == "native" and max(window.dilation) == 1

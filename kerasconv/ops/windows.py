@@ -1,7 +1,7 @@
 """Four linear maps on one axis of a tensor, from which every convolution and pooling here is composed.
 
-`pad` and `take` read an input through a window; their transposes, `pad` with the pads negated and `place`, write
-to it. Being linear and each other's transpose, they are all that any gradient in this package needs:
+`pad` and `take` read an input through a window; their transposes, `crop` and `place`, write to it. Being linear and
+each other's transpose, they are all that any gradient in this package needs:
 
     <take_j(x), g_j> summed over j  =  <x, place(g)>
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from kerasconv.geometry import Pads, Size, Window, positive
+from kerasconv.geometry import Pads, Size, Window, is_zero, positive
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -28,23 +28,28 @@ def sizes_of(x: tf.Tensor) -> list[Size]:
 
 
 def pad(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
-    """`x` with `(before, after)` cells of `value` added to each spatial axis. Negative pads crop.
-
-    The transpose, for `value=0`, is `pad` with the pads negated.
-    """
+    """`x` with `(before, after)` cells of `value` added to each spatial axis."""
     return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
+
+
+def crop(x: tf.Tensor, pads: Pads) -> tf.Tensor:
+    """`x` without its first and last cells along each spatial axis: the transpose of `pad` with zeros."""
+    return crop_axes(x, ((0, 0), *pads, (0, 0)))
 
 
 def pad_axes(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
     """As `pad`, with a pair for every axis, batch and channels too."""
-    added = [(positive(lo), positive(hi)) for lo, hi in pads]
-    if any(not _is_zero(side) for pair in added for side in pair):
-        x = tf.pad(x, added, constant_values=tf.cast(value, x.dtype))
-    cropped = [(positive(-lo), positive(-hi)) for lo, hi in pads]
-    if any(not _is_zero(side) for pair in cropped for side in pair):
-        sizes = [n - lo - hi for n, (lo, hi) in zip(sizes_of(x), cropped, strict=True)]
-        x = tf.slice(x, [lo for lo, _ in cropped], sizes)
-    return x
+    if all(is_zero(side) for pair in pads for side in pair):
+        return x
+    return tf.pad(x, pads, constant_values=tf.cast(value, x.dtype))
+
+
+def crop_axes(x: tf.Tensor, pads: Pads) -> tf.Tensor:
+    """As `crop`, with a pair for every axis, batch and channels too."""
+    if all(is_zero(side) for pair in pads for side in pair):
+        return x
+    sizes = [n - lo - hi for n, (lo, hi) in zip(sizes_of(x), pads, strict=True)]
+    return tf.slice(x, [lo for lo, _ in pads], sizes)
 
 
 def take(x: tf.Tensor, window: Window, axis: int) -> list[tf.Tensor]:
@@ -77,20 +82,19 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
     phases: list[list[tf.Tensor]] = [[] for _ in range(s)]
     for j, part in enumerate(parts):
         q, r = divmod(j * d, s)
-        phases[r].append(_pad_axis(part, axis, (q, longest - q)))
-    zeros = None if all(phases) else _pad_axis(tf.zeros_like(parts[0]), axis, (0, longest))
+        phases[r].append(pad_axes(part, _along(axis, q, longest - q, part)))
+    zeros = None if all(phases) else pad_axes(tf.zeros_like(parts[0]), _along(axis, 0, longest, parts[0]))
     sums = [(tf.add_n(phase) if len(phase) > 1 else phase[0]) if phase else zeros for phase in phases]
     if s == 1:
         cells = sums[0]
     else:
         sizes = sizes_of(parts[0])
         cells = tf.reshape(tf.stack(sums, axis + 1), [*sizes[:axis], (positions + longest) * s, *sizes[axis + 1 :]])
-    return _pad_axis(cells, axis, (0, size - (positions + longest) * s))
+    missing = size - (positions + longest) * s  # where the stride leaves cells at the end that no window sees
+    cells = pad_axes(cells, _along(axis, 0, positive(missing), cells))
+    return crop_axes(cells, _along(axis, 0, positive(-missing), cells))
 
 
-def _pad_axis(x: tf.Tensor, axis: int, pads: tuple[Size, Size]) -> tf.Tensor:
-    return pad_axes(x, tuple(pads if a == axis else (0, 0) for a in range(x.shape.rank)))
-
-
-def _is_zero(size: Size) -> bool:
-    return isinstance(size, int) and size == 0
+def _along(axis: int, before: Size, after: Size, x: tf.Tensor) -> Pads:
+    """Pads for every axis of `x`, which are zero but for one axis."""
+    return tuple((before, after) if a == axis else (0, 0) for a in range(x.shape.rank))

@@ -27,14 +27,19 @@ ALGORITHMS: dict[str, ModuleType] = {"direct": direct, "gemm": gemm, "native": n
 _LARGEST_COLUMNS = 512 * 2**20
 
 
-def choose(name: str, x_shape: tf.TensorShape, w_shape: tf.TensorShape, window: Window, groups: int) -> ModuleType:
+def choose(
+    caller: str, name: str, x_shape: tf.TensorShape, w_shape: tf.TensorShape, window: Window, groups: int
+) -> ModuleType:
     """The algorithm that `name` (or the program's setting, see `kerasconv.config`) means for these static shapes.
 
     `"auto"` takes `gemm` where a group has so few input channels (fewer than 8) that the products of single taps would
     be thin, and `direct` elsewhere: for depthwise convolutions, and where the columns would take over half a gigabyte.
     It never takes `native`. The figure 8 was measured on two cores, `python -m benchmarks`.
+
+    Raises:
+        ValueError: If there is no such algorithm.
     """
-    name = config.resolve(name)
+    name = config.resolve(config.check_algorithm(name, caller))
     if name != "auto":
         return ALGORITHMS[name]
     channels = x_shape[-1] // groups

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from kerasconv.geometry import Size, Window, negated
+from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms.groups import by_group, ungroup
-from kerasconv.ops.windows import pad, place, sizes_of, take
+from kerasconv.ops.windows import crop, pad, place, sizes_of, take
 
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
@@ -33,7 +33,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     for axis in range(window.rank, 0, -1):
         k = window.size[axis - 1]
         parts = [place(parts[i : i + k], window, axis, padded[axis - 1]) for i in range(0, len(parts), k)]
-    return pad(parts[0], negated(window.pads))
+    return crop(parts[0], window.pads)
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:

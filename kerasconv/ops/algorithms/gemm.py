@@ -20,9 +20,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from kerasconv.geometry import Size, Window, negated
+from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms.groups import by_group, ungroup
-from kerasconv.ops.windows import pad, place, sizes_of, take
+from kerasconv.ops.windows import crop, pad, place, sizes_of, take
 
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
@@ -57,7 +57,7 @@ def _fold(columns: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tenso
     """The transpose of `_unfold`: `(N, *O, K C)` back to `(N, *S, C)`, adding up where windows overlap."""
     for axis, (k, m) in enumerate(zip(window.size, window.padded(sizes), strict=True), start=1):
         columns = place(tf.split(columns, k, -1), window, axis, m)
-    return pad(columns, negated(window.pads))
+    return crop(columns, window.pads)
 
 
 def _taps(window: Window) -> int:

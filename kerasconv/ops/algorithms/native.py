@@ -15,8 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasconv.geometry import Pads, Size, Window, negated
-from kerasconv.ops.windows import pad, sizes_of
+from kerasconv.geometry import Pads, Size, Window
+from kerasconv.ops.windows import crop, pad, sizes_of
 
 KEEPS_HALF_PRECISION = True
 
@@ -43,7 +43,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     dx = _per_group(
         lambda dy, w: op(input_sizes=shape, filter=w, out_backprop=dy, **options), groups, dy, _dilated(w, window)
     )
-    return pad(dx, negated(pads))
+    return crop(dx, pads)
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
@@ -53,9 +53,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     options, pads = _options(window, sizes_of(x)[1:-1])
     shape = [*window.extent, x.shape[-1] // groups, dy.shape[-1] // groups]
     op = tf.raw_ops.Conv2DBackpropFilter if window.rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
-    dw = _per_group(
-        lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, pad(x, pads), dy
-    )
+    dw = _per_group(lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, pad(x, pads), dy)
     return dw[tuple(slice(None, None, d) for d in window.dilation)]
 
 

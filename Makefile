@@ -1,0 +1,46 @@
+# `make run` shows what the package does, `make test` checks that it does. Both set up .venv first.
+PYTHON ?= python3
+# What `make test` installs beside the package. CI adds PyTorch: make test EXTRAS=test,torch
+EXTRAS ?= test
+BIN := .venv/bin
+
+.PHONY: run test test-lowest lint bench clean
+
+run: .venv/installed
+	$(BIN)/kerasconv demo
+
+test: .venv/installed-$(EXTRAS)
+	$(BIN)/python -m pytest --numprocesses 2
+
+# The tests with the lowest version of everything that pyproject.toml allows.
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest --numprocesses 2
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .venv-lowest demo-output
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-%: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch .venv/installed $@
+
+.venv-lowest/installed: pyproject.toml tests/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
+	.venv-lowest/bin/python -m pip install --quiet --editable ".[test]" --constraint tests/lowest.txt
+	touch $@

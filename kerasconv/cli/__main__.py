@@ -1,0 +1,5 @@
+"""`python -m kerasconv.cli`."""
+
+from kerasconv.cli import main
+
+main()

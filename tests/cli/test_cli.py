@@ -1,0 +1,163 @@
+"""The command line as a person meets it, but in one process."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from kerasconv import cli, models
+
+
+def run(monkeypatch, capsys, *arguments):
+    """Exit status, standard output and standard error of `kerasconv ARGUMENTS`."""
+    monkeypatch.setattr(sys, "argv", ["kerasconv", *map(str, arguments)])
+    monkeypatch.setattr(cli.console, "width", 200)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    out, err = capsys.readouterr()
+    return exit_.value.code or 0, out, err
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    return lambda *arguments: run(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A picture with a vertical edge at column 20."""
+    pixels = np.zeros((30, 40, 3), "uint8")
+    pixels[:, 20:] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_list(command):
+    status, out, _ = command("list")
+    assert status == 0
+    for name in models.list_models():
+        assert name in out
+    assert re.search(r"line_detector +│ 8 x 8 x 1 +│ 6 x 6 x 1 +│ 10 ", out)
+    assert "line_detector" not in command("list", "filter*")[1]
+
+
+def test_show(command):
+    status, out, _ = command("show", "line_detector", "--set", "pooling=average", "--set", "input_shape=(10, 8, 1)")
+    assert status == 0
+    assert "(None, 4, 3, 1)" in out and "Total params: 10" in out
+
+
+def test_run(command, photo, tmp_path):
+    status, out, _ = command("run", "filter_bank", photo, "-o", tmp_path / "edges.png", "--set", "names=sobel_vertical")
+    assert status == 0
+    assert f"Wrote 1 feature map(s) of 40x30 pixels to {tmp_path / 'edges.png'}" in out.replace("\n", "")
+    edges = read(tmp_path / "edges.png")
+    assert edges.shape == (30, 40)
+    assert np.all(edges[1:-1, 19:21] == 255)
+    assert np.all(edges[1:-1, 2:18] == 0)
+
+
+def test_run_many_maps_as_a_grid(command, photo, tmp_path):
+    assert command("run", "filter_bank", photo, "-o", tmp_path / "all.png")[0] == 0
+    assert read(tmp_path / "all.png").shape == (3 * 30, 4 * 40)
+
+
+def test_run_a_file_of_ones_own(command, photo, tmp_path):
+    models.filter_bank("box_blur", (16, 20, 3)).save(tmp_path / "own.keras")
+    assert command("run", tmp_path / "own.keras", photo, "-o", tmp_path / "blur.png")[0] == 0
+    assert read(tmp_path / "blur.png").shape == (2 * 16, 2 * 20)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "detector.onnx"), ("savedmodel", "detector")])
+def test_export_and_verify(command, kind, name, tmp_path):
+    path = tmp_path / name
+    status, out, _ = command("export", "line_detector", "--format", kind, "-o", path)
+    assert status == 0
+    assert out.count("equal") == 2 and "Wrote" in out
+    status, out, _ = command("verify", path)
+    assert (status, out.count("equal")) == (0, 2)
+    assert command("verify", path, "--model", "line_detector")[0] == 0
+    status, out, err = command("verify", path, "--model", "line_detector", "--set", "orientation=horizontal")
+    assert (status, out.count("differs")) == (1, 2)
+    assert err.startswith("Error: verify: ") and err.count("\n") == 1
+    status, _, err = command("export", "line_detector", "--format", kind, "-o", path)
+    assert (status, err) == (
+        1,
+        f"Error: to_{'onnx' if kind == 'onnx' else 'saved_model'}: `path` must not exist yet, unless `overwrite=True`. "
+        f"Received: path={str(path)!r}.\n",
+    )
+    assert command("export", "line_detector", "--format", kind, "-o", path, "--overwrite")[0] == 0
+
+
+def test_bad_input(command, photo, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    out = str(tmp_path / "out.png")
+    expected = {
+        ("show", "lenet"): "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='lenet'.",
+        ("show", "line_detector", "--set", "pooling"): "--set: must have the form KEY=VALUE. Received: 'pooling'.",
+        ("run", "filter_bank", str(tmp_path / "text.png"), "-o", out): f"run: `image` must be an image file. Received: {str(tmp_path / 'text.png')!r}, which is no image that Pillow can read.",
+        ("run", "filter_bank", str(tmp_path / "none.png"), "-o", out): f"run: `image` must be an image file. Received: {str(tmp_path / 'none.png')!r}, which is no file.",
+        ("run", "filter_bank", str(photo), "-o", str(photo)): f"run: `path` must not exist yet, unless `overwrite=True`. Received: path={str(photo)!r}.",
+        ("run", "filter_bank", str(photo), "-o", str(tmp_path / "out.xyz")): f"run: `--output` must end like an image file, such as `.png`. Received: {str(tmp_path / 'out.xyz')!r}.",
+        ("run", "same_padding_stack", str(photo), "-o", out): "run: the model must give feature maps (batch, height, width, channels). Received: 'same_padding_stack', whose output has the shape 10.",
+        ("export", "line_detector", "--format", "tflite", "-o", out): "export: `--format` must be one of 'savedmodel', 'onnx'. Received: 'tflite'.",
+        ("verify", str(tmp_path / "none")): f"verify: `path` must be the folder of a SavedModel or an ONNX file. Received: path={str(tmp_path / 'none')!r}, which does not exist.",
+    }  # fmt: skip
+    for arguments, message in expected.items():
+        assert command(*arguments) == (1, "", f"Error: {message}\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png", "text.png"]
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["kerasconv", "--debug", "show", "lenet"])
+    with pytest.raises(ValueError, match="create_model"):
+        cli.main()
+
+
+def test_help_teaches(command):
+    status, out, _ = command("--help")
+    assert status == 0
+    for name in ("demo", "list", "show", "run", "export", "verify"):
+        assert name in out
+        status, text, _ = command(name, "--help")
+        assert status == 0 and ("Example:" in text or name == "demo")
+    assert command()[0] == 2  # no command: the help, and the status of a mistake
+    assert command("paint")[0] == 2
+
+
+def test_demo(tmp_path):
+    """The main job, whole, as its own process: what it prints, and that nobody else's log drowns it."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {"COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasconv.cli", "demo", "-o", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) <= 4, done.stderr  # written before TensorFlow's log can be turned down
+    out = done.stdout
+    assert "Total params: 10" in out
+    assert out.count("  0.0 0.0 3.0 3.0 0.0 0.0\n") == 6
+    assert out.count("  0.0 3.0 0.0\n") == 6
+    accuracy = float(re.search(r"Held-out accuracy: ([0-9.]+)%", out)[1])
+    assert accuracy > 97
+    assert out.count("equal") == 8 and "differs" not in out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "digits", "digits.golden", "digits.onnx",
+        "line_detector", "line_detector.golden", "line_detector.onnx", "sobel_vertical.png",
+    ]  # fmt: skip
+    picture = read(tmp_path / "out" / "sobel_vertical.png")
+    assert picture.shape == (427, 640) and 10 < picture.mean() < 128
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "digits.onnx")
+    assert session.get_inputs()[0].shape == ["batch", 8, 8, 1]

@@ -1,0 +1,131 @@
+import keras
+import numpy as np
+import pytest
+from kerasconv.models.filter_bank import FILTERS
+
+from kerasconv import layers, models
+
+LINE = np.zeros((1, 8, 8, 1), "float32")
+LINE[:, :, 3:5] = 1
+
+THIN_LINES = {
+    "vertical": LINE * (np.arange(8) == 3)[:, None],
+    "horizontal": LINE.transpose(0, 2, 1, 3) * (np.arange(8) == 3)[:, None, None],
+    "diagonal": np.eye(8, dtype="float32").reshape(1, 8, 8, 1),
+    "antidiagonal": np.fliplr(np.eye(8, dtype="float32")).reshape(1, 8, 8, 1),
+}
+
+BUILDS = [
+    ("line_detector", {}),
+    ("line_detector", {"pooling": "max", "orientation": "diagonal"}),
+    ("line_detector", {"pooling": "average"}),
+    ("line_detector", {"pooling": "global_max"}),
+    ("line_detector", {"pooling": "global_average", "input_shape": (None, None, 1)}),
+    ("same_padding_stack", {"input_shape": (9, 8, 3), "classes": 4}),
+    ("same_padding_stack", {"input_shape": (9, 8, 3), "classes": 4, "padding": "valid"}),
+    ("filter_bank", {"input_shape": (9, 8, 1)}),
+    ("filter_bank", {"names": ["emboss", "sharpen"], "input_shape": (9, 8, 3), "padding": "valid"}),
+]
+
+
+def test_the_tutorials_feature_map():
+    model = models.line_detector()
+    assert model.count_params() == 10
+    y = model.predict(LINE.astype(int), verbose=0)  # integers, as in the tutorial
+    np.testing.assert_array_equal(y[0, :, :, 0], [[0, 0, 3, 3, 0, 0]] * 6)
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_the_tutorials_pooled_feature_map(pooling):
+    y = models.line_detector(pooling=pooling).predict(LINE, verbose=0)
+    np.testing.assert_array_equal(y[0, :, :, 0], [[0, 3, 0]] * 3)
+
+
+@pytest.mark.parametrize("orientation", THIN_LINES)
+def test_a_detector_answers_in_full_to_its_own_line_only(orientation):
+    detector = models.line_detector(orientation, "global_max")
+    answers = {name: float(detector(image)[0, 0]) for name, image in THIN_LINES.items()}
+    assert [name for name, answer in answers.items() if answer == 3] == [orientation]
+
+
+@pytest.mark.parametrize(("name", "options"), BUILDS, ids=str)
+def test_the_same_graph_on_stock_layers_agrees(name, options):
+    """Output for output, layer by layer; groups apart, whose stock layer needs XLA and seconds on a CPU."""
+    ours, stock = models.create_model(name, **options), models.create_model(name, **options, layers=keras.layers)
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in stock.layers]
+    assert not any(type(layer).__module__.startswith("kerasconv") for layer in stock.layers)
+    assert ours.output_shape == stock.output_shape
+    assert ours.count_params() == stock.count_params()
+    stock.set_weights(ours.get_weights())
+    x = np.random.default_rng(0).normal(size=(2, *(n or 11 for n in ours.input_shape[1:]))).astype("float32")
+    a, b = x, x
+    for our_layer, stock_layer in zip(ours.layers, stock.layers, strict=True):
+        a, b = our_layer(a), stock_layer(b)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_same_padding_stack_is_the_tutorials():
+    model = models.same_padding_stack((28, 28, 1))
+    shapes = [(layer.name, layer.output.shape[1:]) for layer in model.layers]
+    assert shapes == [
+        ("conv1", (28, 28, 32)),
+        ("conv2", (28, 28, 64)),
+        ("conv3", (28, 28, 128)),
+        ("flatten", (28 * 28 * 128,)),
+        ("dense", (256,)),
+        ("probabilities", (10,)),
+    ]
+    assert models.same_padding_stack(padding="valid").get_layer("conv3").output.shape == (None, 22, 22, 128)
+    np.testing.assert_allclose(np.sum(model.predict(np.ones((1, 28, 28, 1)), verbose=0)), 1, rtol=1e-5)
+
+
+def test_filters_do_what_they_are_called():
+    steps = np.zeros((1, 6, 7, 1), "float32")
+    steps[:, :, 4:] = 1  # a vertical edge, brighter to the right
+    bank = models.filter_bank(input_shape=(6, 7, 1), padding="valid")
+    answers = dict(zip(FILTERS, np.moveaxis(bank.predict(steps, verbose=0)[0], -1, 0), strict=True))
+    for kind, largest in (("sobel", 4), ("prewitt", 3), ("scharr", 16)):
+        assert answers[f"{kind}_vertical"].max() == largest
+        assert np.all(answers[f"{kind}_horizontal"] == 0)
+    flat = bank.predict(np.ones((1, 6, 7, 1), "float32"), verbose=0)[0, 0, 0]
+    kept = ("box_blur", "gaussian_blur", "sharpen", "emboss")
+    np.testing.assert_allclose(flat, [float(name in kept) for name in answers], atol=1e-6)
+
+
+def test_each_channel_is_filtered_by_itself():
+    x = np.random.default_rng(0).normal(size=(2, 6, 7, 3)).astype("float32")
+    both = models.filter_bank(["emboss", "laplacian"], (6, 7, 3)).predict(x, verbose=0)
+    one = models.filter_bank("laplacian", (6, 7, 1))
+    for channel in range(3):
+        alone = one.predict(x[..., channel : channel + 1], verbose=0)
+        np.testing.assert_allclose(both[..., 2 * channel + 1 : 2 * channel + 2], alone, atol=1e-5)
+
+
+def test_list_models():
+    assert models.list_models() == ["filter_bank", "line_detector", "same_padding_stack"]
+    assert models.list_models("*e_d*") == ["line_detector"]
+    assert models.list_models("nothing") == []
+
+
+def test_models_are_built_on_our_layers():
+    assert isinstance(models.line_detector().layers[0], layers.Conv2D)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: models.create_model("line_detectr"), "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='line_detectr'. Did you mean 'line_detector'?"),
+        (lambda: models.create_model("zzz"), "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='zzz'."),
+        (lambda: models.line_detector("oblique"), "line_detector: `orientation` must be one of 'vertical', 'horizontal', 'diagonal', 'antidiagonal'. Received: orientation='oblique'."),
+        (lambda: models.line_detector(pooling="min"), "line_detector: `pooling` must be one of None, 'max', 'average', 'global_max', 'global_average'. Received: pooling='min'."),
+        (lambda: models.line_detector(input_shape=(8, 8, 3)), "line_detector: `input_shape` must be a height, a width and 1, the number of channels. Received: input_shape=(8, 8, 3)."),
+        (lambda: models.same_padding_stack(classes=0), "same_padding_stack: `classes` must be an int, at least 1. Received: classes=0."),
+        (lambda: models.same_padding_stack((None, 8, 1)), "same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a dense layer follows. Received: input_shape=(None, 8, 1)."),
+        (lambda: models.filter_bank(["sobel"]), "filter_bank: `names` must be some of 'sobel_vertical', 'sobel_horizontal', 'prewitt_vertical', 'prewitt_horizontal', 'scharr_vertical', 'scharr_horizontal', 'laplacian', 'box_blur', 'gaussian_blur', 'sharpen', 'emboss'. Received: names=['sobel']."),
+        (lambda: models.filter_bank(input_shape=(8, 8)), "filter_bank: `input_shape` must be a height, a width and a number of channels. Received: input_shape=(8, 8)."),
+    ],
+)  # fmt: skip
+def test_bad_input(call, message):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert str(error.value) == message
