@@ -282,10 +282,9 @@ def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, a
 
 def _run(algorithm: ModuleType, operation: Callable[..., tf.Tensor], a: tf.Tensor, b: tf.Tensor, *rest: Any) -> Any:
     """`operation(a, b, *rest)`, with half precision summed in float32."""
-    dtype = a.dtype
-    if dtype.size < 4 and not getattr(algorithm, "KEEPS_HALF_PRECISION", False):
-        return tf.cast(operation(tf.cast(a, tf.float32), tf.cast(b, tf.float32), *rest), dtype)
-    return operation(a, b, *rest)
+    if getattr(algorithm, "KEEPS_HALF_PRECISION", False):
+        return operation(a, b, *rest)
+    return tf.cast(operation(tensors.widened(a), tensors.widened(b), *rest), a.dtype)
 
 
 def _groups(x: tf.Tensor, w: tf.Tensor) -> int:

@@ -54,7 +54,8 @@ def max_pool(
         dilation_rate: Distance of neighbouring cells of the window.
         ties: Who gets the gradient where several cells of a window are the largest: `"first"` (in row-major order,
             like TensorFlow and PyTorch), `"all"` of them in full (like the tutorial's mask), or `"split"` evenly.
-        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel.
+        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, if it has one for
+            the dtype (it has none for float64 in three dimensions).
 
     Returns:
         Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format.
@@ -102,7 +103,8 @@ def average_pool(
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
         dilation_rate: Distance of neighbouring cells of the window.
         count_include_pad: Whether padded cells count as zeros. If not, the mean is that of the real cells.
-        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel.
+        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, if it has one for
+            the dtype (it has none for float64 in three dimensions).
 
     Returns:
         Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format.
@@ -120,9 +122,7 @@ def average_pool(
         "average_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, algorithm
     )
     tensors.check_floating("average_pool", inputs=x)
-    dtype = x.dtype
-    if dtype.size < 4:
-        x = tf.cast(x, tf.float32)
+    dtype, x = x.dtype, tensors.widened(x)
     cells = math.prod(window.size)
     counts = cells if count_include_pad else _counts(window, sizes_of(x)[1:-1], x.dtype)
     if native:
@@ -196,6 +196,7 @@ def global_average_pool(
     """
     x, axes = _global("global_average_pool", inputs, data_format)
     tensors.check_floating("global_average_pool", inputs=x)
+    dtype, x = x.dtype, tensors.widened(x)
     if mask is None:
         weights = tf.ones([], x.dtype)
         total = tf.cast(tf.reduce_prod([sizes_of(x)[axis] for axis in axes]), x.dtype)
@@ -212,7 +213,7 @@ def global_average_pool(
 
         return tf.reduce_sum(x, axes, keepdims=True) / total, grad
 
-    y = call(x)
+    y = tf.cast(call(x), dtype)
     return y if keepdims else tf.squeeze(y, axes)
 
 
@@ -256,7 +257,7 @@ def _max_pool(x: tf.Tensor, window: Window, ties: str) -> tf.Tensor:
         def grad(dy: tf.Tensor) -> tf.Tensor:
             masks = {
                 axis: _winners(take(before, window, axis), after, only_first=ties == "first")
-                for axis, before, after in zip(axes, stages, stages[1:], strict=False)
+                for axis, before, after in zip(axes, stages[:-1], stages[1:], strict=True)
             }
             if ties == "split":
                 dy /= _select(tf.ones_like(x), masks, window)
@@ -357,8 +358,9 @@ def _prepare(
     window = geometry.pool_window(
         pool_size, sizes_of(x)[1:-1], strides=strides, padding=padding, dilation=dilation_rate, caller=caller
     )
-    algorithm = config.resolve(check_pool_algorithm(algorithm, window.dilation, caller))
-    return x, window, data_format, algorithm == "native" and max(window.dilation) == 1
+    check_pool_algorithm(algorithm, window.dilation, caller)
+    has_kernel = max(window.dilation) == 1 and (window.rank < 3 or x.dtype != tf.float64)
+    return x, window, data_format, config.resolve(algorithm) == "native" and has_kernel
 
 
 def _global(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, list[int]]:

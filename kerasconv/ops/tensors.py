@@ -64,6 +64,11 @@ def data_format(caller: str, value: str | None) -> str:
     return geometry.standardize_data_format(keras.config.image_data_format() if value is None else value, caller)
 
 
+def widened(x: tf.Tensor) -> tf.Tensor:
+    """`x`, in float32 if it is float16 or bfloat16, in which sums would lose digits or overflow."""
+    return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+
+
 def channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
     """`x` with its channels on the last axis."""
     return x if data_format == "channels_last" else tf.transpose(x, [0, *range(2, x.shape.rank), 1])

@@ -209,6 +209,17 @@ def test_global_pooling(rank, data_format):
         np.testing.assert_allclose(dx, expected, atol=1e-12)
 
 
+def test_global_average_pool_does_not_overflow_in_half_precision():
+    x = np.full((1, 300, 300, 1), 3, "float16")  # whose sum is beyond float16
+    y = ops.global_average_pool(x)
+    assert (y.dtype, float(y[0, 0])) == ("float16", 3)
+
+
+def test_float64_in_three_dimensions_where_tensorflow_has_no_kernel():
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 6, 3))
+    np.testing.assert_array_equal(ops.max_pool(x, 2, algorithm="native"), ops.max_pool(x, 2))
+
+
 def test_global_average_pool_with_a_mask():
     x = np.arange(24.0).reshape(2, 4, 3)
     mask = np.array([[1, 1, 0, 0], [0, 1, 1, 1]], bool)
