@@ -67,6 +67,7 @@ def medians(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, f
 
 def main(rounds: Annotated[int, typer.Option(min=1, help="Runs of each contender.")] = 31) -> None:
     """Times (8, 28, 28, 128 -> 128, 3x3), same padding, float32, in the plain graph and under XLA."""
+    tf.get_logger().setLevel("ERROR")  # each contender is traced in each mode, of which TensorFlow warns
     table = Table("operation", "mode", "contender", "forward ms", "ratio", "forward + backward ms", "ratio")
     for operation, (arguments, contenders) in (("conv", convolutions()), ("max_pool", poolings())):
         dy = tf.random.normal(SHAPE)

@@ -145,7 +145,8 @@ def test_demo(tmp_path):
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stderr.splitlines()) <= 4, done.stderr  # written before TensorFlow's log can be turned down
+    # What TensorFlow writes before its log can be turned down: up to four lines in 2.21, nine in 2.20.
+    assert len(done.stderr.splitlines()) <= 10, done.stderr
     out = done.stdout
     assert "Total params: 10" in out
     assert out.count("  0.0 0.0 3.0 3.0 0.0 0.0\n") == 6
