@@ -8,14 +8,17 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("config", "export", "geometry", "layers", "models", "ops", "reference")
+_SUBMODULES = ("config", "export", "geometry", "gradients", "interop", "layers", "models", "ops", "reference")
+_FUNCTIONS = {"check_gradients": "gradients", "convert_model": "interop"}
 
-__all__ = ["__version__", *_SUBMODULES]
+__all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _FUNCTIONS:
+        return getattr(import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

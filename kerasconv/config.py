@@ -17,34 +17,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 ALGORITHM_NAMES = ("auto", "direct", "gemm", "native")
 
-_algorithm: ContextVar[str] = ContextVar("kerasconv_algorithm", default="auto")
+_OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
+
+_algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
-def set_algorithm(name: str) -> None:
-    """Makes `name` the algorithm of every operation that does not ask for one itself.
+def set_algorithm(algorithm: Any) -> None:
+    """Sets the algorithm of every convolution that does not ask for one itself.
 
     Args:
-        name: `"auto"`, `"direct"`, `"gemm"` or `"native"`; see `kerasconv.ops.algorithms`.
+        algorithm: `"auto"`, `"direct"`, `"gemm"`, `"native"`, or an object; see `kerasconv.ops.algorithms`. Poolings
+            heed `"native"` only.
 
     Raises:
         ValueError: If there is no such algorithm.
     """
-    _algorithm.set(check_algorithm(name, "set_algorithm"))
+    _algorithm.set(check_algorithm(algorithm, "set_algorithm"))
 
 
-def get_algorithm() -> str:
+def get_algorithm() -> Any:
     """The algorithm that `set_algorithm` or `algorithm` has set."""
     return _algorithm.get()
 
 
 @contextmanager
-def algorithm(name: str) -> Iterator[None]:
+def algorithm(algorithm: Any) -> Iterator[None]:
     """As `set_algorithm`, until the end of the `with` block."""
-    token = _algorithm.set(check_algorithm(name, "algorithm"))
+    token = _algorithm.set(check_algorithm(algorithm, "algorithm"))
     try:
         yield
     finally:
@@ -53,9 +57,10 @@ def algorithm(name: str) -> Iterator[None]:
 
 @contextmanager
 def lowered() -> Iterator[None]:
-    """In this block everything runs on `native`, also what asks for another algorithm.
+    """In this block everything runs on `native`, also what asks for another algorithm by name.
 
-    `kerasconv.export` traces models in it, so that standard operators leave the house.
+    An object in place of a name may compute something else, so it stays. `kerasconv.export` traces models in this
+    block, so that standard operators leave the house.
     """
     token = _lowered.set(True)
     try:
@@ -64,22 +69,23 @@ def lowered() -> Iterator[None]:
         _lowered.reset(token)
 
 
-def resolve(name: str) -> str:
-    """The algorithm that an operation asking for `name` gets."""
-    if _lowered.get():
-        return "native"
-    return _algorithm.get() if name == "auto" else name
+def resolve(algorithm: Any) -> Any:
+    """What an operation gets that asks for `algorithm`."""
+    if algorithm == "auto":
+        algorithm = _algorithm.get()
+    return "native" if _lowered.get() and isinstance(algorithm, str) else algorithm
 
 
-def check_algorithm(name: str, caller: str) -> str:
-    """`name`, if it is that of an algorithm.
+def check_algorithm(algorithm: Any, caller: str) -> Any:
+    """`algorithm`, if it is the name of one or has its operations.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If it is neither.
     """
-    if name not in ALGORITHM_NAMES:
+    known = algorithm in ALGORITHM_NAMES if isinstance(algorithm, str) else False
+    if not known and not all(callable(getattr(algorithm, operation, None)) for operation in _OPERATIONS):
         raise ValueError(
-            f"{caller}: `algorithm` must be one of {', '.join(map(repr, ALGORITHM_NAMES))}. "
-            f"Received: algorithm={name!r}."
+            f"{caller}: `algorithm` must be one of {', '.join(map(repr, ALGORITHM_NAMES))}, or an object with the "
+            f"operations {', '.join(_OPERATIONS)}. Received: algorithm={algorithm!r}."
         )
-    return name
+    return algorithm

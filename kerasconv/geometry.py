@@ -12,7 +12,7 @@ The tutorial's formula is the case `d = 1`, `lo = hi = pad`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 Size: TypeAlias = Any
@@ -64,6 +64,13 @@ class Window:
             for m, e, s in zip(self.padded(sizes), self.extent, self.strides, strict=True)
         )
 
+    def input(self, positions: Sequence[Size]) -> tuple[Size, ...]:
+        """The smallest input in which the window takes so many positions: the inverse of `output`."""
+        return tuple(
+            None if o is None else (o - 1) * s + e - lo - hi
+            for o, e, s, (lo, hi) in zip(positions, self.extent, self.strides, self.pads, strict=True)
+        )
+
     def tensorflow_padding(self, sizes: Sequence[Size]) -> tuple[str, Pads]:
         """How to ask one of TensorFlow's own kernels for this window.
 
@@ -74,6 +81,45 @@ class Window:
         if all(isinstance(side, int) for pair in (*self.pads, *same) for side in pair) and self.pads == same:
             return "SAME", ((0, 0),) * self.rank
         return "VALID", self.pads
+
+
+@dataclass(frozen=True)
+class AdaptiveWindow:
+    """Windows that share out an axis: position `i` of `o` on `n` cells has `floor(i n / o)` to `ceil((i + 1) n / o)`.
+
+    Neighbouring windows may overlap by one cell, and may differ in size by one. The windows in which a cell lies are
+    given by the same formula with `n` and `o` exchanged, so that reading and its transpose have one form.
+
+    Source: the documentation of PyTorch's `AdaptiveAvgPool2d` leaves the formula open; it is `start_index` and
+    `end_index` in its `aten/src/ATen/native/AdaptivePooling.h`.
+
+    Attributes:
+        positions: Windows along each axis, which is the size of the output.
+        sizes: Cells along each axis.
+    """
+
+    positions: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def rank(self) -> int:
+        """The number of spatial axes."""
+        return len(self.positions)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Cells of the largest window along each axis."""
+        return tuple(max(len(cells) for cells in shares(n, o)) for n, o in zip(self.sizes, self.positions, strict=True))
+
+    @property
+    def unpadded(self) -> bool:
+        """Whether all windows are of one size."""
+        return all(n % o == 0 for n, o in zip(self.sizes, self.positions, strict=True))
+
+
+def shares(n: int, o: int) -> list[range]:
+    """The cells of each of the `o` windows among which an `AdaptiveWindow` shares out `n` cells."""
+    return [range(i * n // o, -(-(i + 1) * n // o)) for i in range(o)]
 
 
 def window(
@@ -123,9 +169,10 @@ def window(
     for axis, (n, (lo, hi), e) in enumerate(zip(sizes, pads, extents, strict=True)):
         if isinstance(n, int) and isinstance(lo, int) and isinstance(hi, int) and n + lo + hi < e:
             raise ValueError(
-                f"{caller}: the window must fit into the padded input. Along spatial axis {axis} it spans {e} "
-                f"cells and the padded input has {n + lo + hi}. Received: {size_name}={size}, "
-                f"dilation_rate={dilation}, padding={padding!r}, spatial sizes {tuple(sizes)}."
+                f"{caller}: the window must fit into the padded input. Computed output size would be zero or negative. "
+                f"Along spatial axis {axis} it spans {e} cells and the padded input has {n + lo + hi}. "
+                f"Received: {size_name}={size}, dilation_rate={dilation}, padding={padding!r}, "
+                f"spatial sizes {tuple(sizes)}."
             )
     return result
 
@@ -137,9 +184,14 @@ def pool_window(
     strides: int | Sequence[int] | None = None,
     padding: Any = "valid",
     dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
     caller: str = "pool_window",
 ) -> Window:
     """As `window`, for pooling: the stride is by default the size, and no window may see padding alone.
+
+    With `ceil_mode` the pads after grow so that cells at the end get a window which the stride would have left out,
+    unless that window would see padding alone. This is PyTorch's rule: the last window must start in the input or in
+    the padding before it.
 
     Raises:
         ValueError: If an argument is malformed, the window does not fit the padded input, or a pad is as wide as it.
@@ -155,7 +207,131 @@ def pool_window(
                 f"spatial axis {axis} the window spans {e} cells. Received: pool_size={result.size}, "
                 f"dilation_rate={result.dilation}, padding={padding!r}."
             )
+    if ceil_mode:
+        pads = tuple(
+            (lo, hi if n is None else hi + _completion(n + lo + hi - e, s, e - hi))
+            for n, (lo, hi), e, s in zip(sizes, result.pads, result.extent, result.strides, strict=True)
+        )
+        return replace(result, pads=pads)
     return result
+
+
+def _completion(rest: Size, s: int, limit: Size) -> Size:
+    """Cells that a row misses for one more position, if fewer than `limit`, else zero; `rest` follow the first one."""
+    missing = (s - rest % s) % s
+    room = limit - missing
+    return missing * (positive(room) - positive(room - 1))  # the difference is 1 where there is room, else 0
+
+
+def transposed_window(
+    size: int | Sequence[int],
+    rank: int,
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    dilation: int | Sequence[int] = 1,
+    size_name: str = "kernel_size",
+    caller: str = "transposed_window",
+) -> tuple[Window, tuple[int, ...]]:
+    """The convolution whose input gradient is this transposed convolution.
+
+    Let `(o - 1) s + e` be the length that `o` inputs write to. A transposed convolution crops it before and after; by
+    how much is what its padding says:
+
+    - whole numbers: as many cells as the convolution padded, less `output_padding` after, as in PyTorch;
+    - `"valid"`: nothing, and appends `output_padding`, by default what a stride beyond the kernel leaves out;
+    - `"same"`: what makes the length `o s`, or with `output_padding` `(o - 1) s + e % 2 + output_padding`, as in Keras.
+
+    Args:
+        size: Taps of the window.
+        rank: The number of spatial axes.
+        strides: Step of the window.
+        padding: `"valid"`, `"same"`, or whole numbers as in `standardize_padding`.
+        output_padding: Cells by which the output is longer at the end.
+        dilation: Distance of neighbouring taps.
+        size_name: What the caller's user calls `size`, for the error message.
+        caller: Who asks, for the error message.
+
+    Returns:
+        The window, and for each axis how many zeros to append where it says to crop less than nothing.
+
+    Raises:
+        ValueError: If an argument is malformed.
+
+    Example:
+        >>> transposed_window(3, 1, strides=2, padding="same")
+        (Window(size=(3,), strides=(2,), dilation=(1,), pads=((0, 1),)), (0,))
+    """
+    size = standardize_tuple(size, rank, size_name, caller)
+    strides = standardize_tuple(strides, rank, "strides", caller)
+    dilation = standardize_tuple(dilation, rank, "dilation_rate", caller)
+    padding = standardize_padding(padding, rank, caller, causal=False)
+    extras: Sequence[int | None] = (None,) * rank
+    if output_padding is not None:
+        extras = standardize_tuple(output_padding, rank, "output_padding", caller, minimum=0)
+        if any(a >= max(s, d) for a, s, d in zip(extras, strides, dilation, strict=True) if a is not None):
+            raise ValueError(
+                f"{caller}: `output_padding` must be strictly less than `strides` or `dilation_rate` along each axis. "
+                f"Received: output_padding={extras}, strides={strides}, dilation_rate={dilation}."
+            )
+    crops = []
+    for axis, (k, s, d, extra) in enumerate(zip(size, strides, dilation, extras, strict=True)):
+        e = extent(k, d)
+        if padding == "valid":
+            crops.append((0, min(e - s, 0) if extra is None else -extra))
+        elif padding == "same":
+            total = e - s if extra is None else e - e % 2 - extra
+            crops.append((positive(total) // 2, total - positive(total) // 2))
+        else:
+            lo, hi = padding[axis]
+            crops.append((lo, hi - (extra or 0)))
+    pads = tuple((lo, positive(hi)) for lo, hi in crops)
+    return Window(size, strides, dilation, pads), tuple(positive(-hi) for _, hi in crops)
+
+
+def unpool_window(
+    size: int | Sequence[int], rank: int, *, strides: Any = None, padding: Any = "valid", caller: str = "unpool_window"
+) -> Window:
+    """The window of a pooling that is undone: as `transposed_window`, with the size for a default stride.
+
+    Raises:
+        ValueError: If an argument is malformed.
+    """
+    strides = size if strides is None else strides
+    same = isinstance(padding, str) and padding.lower() == "same"
+    result, _ = transposed_window(
+        size,
+        rank,
+        strides=strides,
+        padding=padding,
+        output_padding=None if same else 0,
+        size_name="pool_size",
+        caller=caller,
+    )
+    return result
+
+
+def adaptive_window(output_size: Any, sizes: Sequence[Size], caller: str = "adaptive_window") -> AdaptiveWindow:
+    """Windows that share out axes of sizes `sizes` into `output_size` positions each; `None` keeps an axis' size.
+
+    Raises:
+        ValueError: If an argument is malformed, or a size is not known.
+
+    Example:
+        >>> adaptive_window(3, [7]).size
+        (3,)
+    """
+    rank = len(sizes)
+    if not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise ValueError(
+            f"{caller}: the spatial sizes of `inputs` must be known and not zero. For an output of size 1 global "
+            f"pooling takes any. Received: sizes {tuple(n if isinstance(n, int) else None for n in sizes)}."
+        )
+    entries = [output_size] * rank if output_size is None or _is_int(output_size) else output_size
+    if isinstance(entries, Sequence) and len(entries) == rank:
+        entries = [n if o is None else o for n, o in zip(sizes, entries, strict=True)]
+    return AdaptiveWindow(standardize_tuple(entries, rank, "output_size", caller), tuple(sizes))
 
 
 def extent(k: int, d: int) -> int:
@@ -194,7 +370,7 @@ def standardize_tuple(value: Any, rank: int, name: str, caller: str, *, minimum:
     """
     values = (value,) * rank if _is_int(value) else value
     if (
-        not isinstance(values, Sequence)
+        not (hasattr(values, "__len__") and hasattr(values, "__iter__"))  # a TensorShape or an array, too
         or isinstance(values, str)
         or len(values) != rank
         or not all(_is_int(v) and v >= minimum for v in values)
@@ -204,7 +380,7 @@ def standardize_tuple(value: Any, rank: int, name: str, caller: str, *, minimum:
     return tuple(int(v) for v in values)
 
 
-def standardize_padding(padding: Any, rank: int, caller: str) -> Any:
+def standardize_padding(padding: Any, rank: int, caller: str, *, causal: bool = True) -> Any:
     """`padding` as `"valid"`, `"same"`, `"causal"` or one `(before, after)` pair of ints per axis.
 
     Ints mean what they mean in `keras.layers.ZeroPadding1D`, `2D` and `3D`: one int pads every side of every
@@ -212,14 +388,14 @@ def standardize_padding(padding: Any, rank: int, caller: str) -> Any:
     is therefore one cell before and two after.
 
     Raises:
-        ValueError: If it is none of these, or `"causal"` with more than one spatial axis.
+        ValueError: If it is none of these, or `"causal"` with more than one spatial axis or if not `causal`.
 
     Example:
         >>> standardize_padding((1, (0, 2)), 2, "conv")
         ((1, 1), (0, 2))
     """
     if isinstance(padding, str):
-        allowed = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
+        allowed = ("valid", "same", "causal") if causal and rank == 1 else ("valid", "same")
         if padding.lower() in allowed:
             return padding.lower()
     else:
@@ -227,7 +403,7 @@ def standardize_padding(padding: Any, rank: int, caller: str) -> Any:
         pads = standardize_pairs([padding] if one_pair else padding, rank)
         if pads is not None:
             return pads
-    strings = '"valid", "same" or "causal"' if rank == 1 else '"valid" or "same"'
+    strings = '"valid", "same" or "causal"' if causal and rank == 1 else '"valid" or "same"'
     raise ValueError(
         f"{caller}: `padding` must be {strings}, an int, or for each of the {rank} spatial axes an int or a "
         f"(before, after) pair, none of them negative. Received: padding={padding!r}."

@@ -1,4 +1,4 @@
-"""Padding layers: stock Keras' layers with our arithmetic in them."""
+"""Padding layers: stock Keras' layers with our arithmetic in them, and with more ways to pad."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasconv import geometry, ops
+from kerasconv.ops.padding import check_padding_mode
 
 
 class ZeroPaddingMixin:
@@ -16,8 +17,70 @@ class ZeroPaddingMixin:
         """The padded input."""
         rank = len(inputs.shape) - 2
         pads = geometry.standardize_padding(self.padding, rank, f"{type(self).__name__} layer '{self.name}'")
-        none = (0, 0)
-        return ops.pad(inputs, (none, *pads, none) if self.data_format == "channels_last" else (none, none, *pads))
+        return ops.pad(inputs, _around(pads, self.data_format))
+
+
+class PaddingBase(keras.layers.Layer):
+    """Cells around the spatial axes, of a rank that subclasses set.
+
+    Args:
+        padding: Cells to add, with the meaning that they have in `keras.layers.ZeroPadding2D`: one int for every side,
+            one int per axis, or one `(before, after)` pair per axis.
+        mode: `"constant"`, or by the input's own cells `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; see
+            `kerasconv.ops.pad`.
+        value: What to add in the mode `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
+        **kwargs: `name`, `dtype`, and what else layers take.
+
+    Raises:
+        ValueError: If an argument is malformed, or when called on an input with too few cells for its pads.
+    """
+
+    rank: int
+
+    def __init__(
+        self,
+        padding: Any = 1,
+        mode: str = "constant",
+        value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        caller = f"{type(self).__name__} layer '{self.name}'"
+        pads = geometry.standardize_padding(padding, self.rank, caller)
+        if isinstance(pads, str):
+            raise ValueError(f"{caller}: `padding` must be whole numbers. Received: padding={padding!r}.")
+        self.padding = pads
+        self.mode = check_padding_mode(mode, caller, "mode")
+        self.value = value
+        self.data_format = geometry.standardize_data_format(data_format or keras.config.image_data_format(), caller)
+        self.input_spec = keras.layers.InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        """The padded input."""
+        constant = self.value if self.mode == "constant" else None
+        return ops.pad(inputs, _around(self.padding, self.data_format), self.mode, constant)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the output for this shape of the input, either with `None` for unknown sizes."""
+        pads = _around(self.padding, self.data_format)
+        return tuple(None if n is None else n + lo + hi for n, (lo, hi) in zip(input_shape, pads, strict=True))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        return super().get_config() | {
+            "padding": self.padding,
+            "mode": self.mode,
+            "value": self.value,
+            "data_format": self.data_format,
+        }
+
+
+def _around(pads: geometry.Pads, data_format: str) -> geometry.Pads:
+    """Pads for every axis: none for batch and channels."""
+    none = (0, 0)
+    return (none, *pads, none) if data_format == "channels_last" else (none, none, *pads)
 
 
 @keras.saving.register_keras_serializable(package="kerasconv")
@@ -51,3 +114,42 @@ class ZeroPadding3D(ZeroPaddingMixin, keras.layers.ZeroPadding3D):
         >>> kerasconv.layers.ZeroPadding3D((1, 0, 2))(np.ones((2, 7, 8, 9, 3))).shape
         TensorShape([2, 9, 8, 13, 3])
     """
+
+
+@keras.saving.register_keras_serializable(package="kerasconv")
+class Padding1D(PaddingBase):
+    """Cells around `(batch, steps, channels)`, constant or its own. Arguments: see `PaddingBase`.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.layers.Padding1D(2, mode="circular")(np.ones((2, 9, 3))).shape
+        TensorShape([2, 13, 3])
+    """
+
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="kerasconv")
+class Padding2D(PaddingBase):
+    """Cells around `(batch, height, width, channels)`, constant or its own. Arguments: see `PaddingBase`.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.layers.Padding2D(2, mode="circular")(np.ones((2, 8, 9, 3))).shape
+        TensorShape([2, 12, 13, 3])
+    """
+
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="kerasconv")
+class Padding3D(PaddingBase):
+    """Cells around `(batch, depth, height, width, channels)`, constant or its own. Arguments: see `PaddingBase`.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.layers.Padding3D(2, mode="circular")(np.ones((2, 7, 8, 9, 3))).shape
+        TensorShape([2, 11, 12, 13, 3])
+    """
+
+    rank = 3

@@ -1,26 +1,12 @@
-"""Convolution and its two gradients: three operations, each of which is differentiated by the other two.
+"""Convolutions and their gradients, at their public edge: arguments become a `Window`, and tensors channels-last.
 
-Leave out the spatial axes and a convolution is a product of matrices, `y = x w`. Then `dx = dy w^T` and
-`dw = x^T dy`, which are linear in both of their arguments as well. Write `C(x, w) = y`, `D(dy, w) = dx`,
-`K(x, dy) = dw`, and `c` for the gradient that arrives from above:
-
-    operation    gradient for the first    gradient for the second
-    C(x, w)      D(c, w)                   K(x, c)
-    D(g, w)      C(c, w)                   K(c, g)
-    K(x, g)      D(g, c)                   C(x, c)
-
-First and higher orders follow from this table alone, for every rank, window, number of groups and algorithm. The
-tutorial's formulas (1) and (2), sums over the positions of the window, are `D` and `K` written out.
-
-The public functions below turn arguments into a `Window` and tensors into channels-last; `_conv`, `_input_gradient`
-and `_kernel_gradient` are the table. (What arrives from above may know less of its own shape than we do; hence the
-`set_shape`.)
+The arithmetic and what differentiates what is in `table.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -28,11 +14,14 @@ import tensorflow as tf
 
 from kerasconv import geometry
 from kerasconv.geometry import Size, Window
-from kerasconv.ops import tensors
-from kerasconv.ops.algorithms import choose
+from kerasconv.ops import table, tensors
+from kerasconv.ops.algorithms import Algorithm, choose
+from kerasconv.ops.padding import check_padding_mode, pad_with
+from kerasconv.ops.symbolic import symbolic
 from kerasconv.ops.windows import sizes_of
 
 
+@symbolic
 def conv(
     inputs: Any,
     kernel: Any,
@@ -42,8 +31,10 @@ def conv(
     dilation_rate: int | Sequence[int] = 1,
     *,
     bias: Any = None,
+    padding_mode: str = "constant",
+    padding_value: float = 0.0,
     flip_kernel: bool = False,
-    algorithm: str = "auto",
+    algorithm: str | Algorithm = "auto",
 ) -> tf.Tensor:
     """N-dimensional convolution (cross-correlation, as everywhere in deep learning), differentiable to any order.
 
@@ -55,16 +46,19 @@ def conv(
         kernel: Tensor `(*kernel_size, channels // groups, filters)` of the same dtype. The number of groups is read
             off it.
         strides: Step of the window, one int or one per spatial axis. Goes together with `dilation_rate`.
-        padding: `"valid"`, `"same"`, in one dimension `"causal"`; or zeros to add, as one int for every side, one
+        padding: `"valid"`, `"same"`, in one dimension `"causal"`; or cells to add, as one int for every side, one
             int per axis, or one `(before, after)` pair per axis.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting. Both run on a CPU.
         dilation_rate: Distance of neighbouring taps, one int or one per axis.
         bias: Tensor `(filters,)` to add, or `None`.
+        padding_mode: What is added: `"constant"`, or by the input's own cells `"reflect"`, `"symmetric"`,
+            `"replicate"` or `"circular"`; see `kerasconv.ops.pad`.
+        padding_value: What is added in the mode `"constant"`.
         flip_kernel: Whether to mirror the kernel first. This is the mathematician's convolution, the formula with
             `x[i - l, j - m]` in the tutorial's section 1.
         algorithm: `"auto"`, or one of `"direct"`, `"gemm"`, `"native"`. The answers agree to rounding: in float32
             and float64 within `1e-6` and `1e-14` of the sum of the products' magnitudes. `native` calls TensorFlow's
-            kernels.
+            kernels. Or an object with the three operations of `kerasconv.ops.algorithms.Algorithm`, of your own.
 
     Returns:
         Tensor `(batch, *output, filters)` of the inputs' dtype, in the same data format. float16 and bfloat16 are
@@ -83,12 +77,12 @@ def conv(
     """
     x, w = tensors.convert("conv", inputs=inputs, kernel=kernel)
     tensors.check_floating("conv", inputs=x, kernel=w)
-    rank = tensors.check_rank("conv", x, w.shape.rank)
+    tensors.check_rank("conv", x, w.shape.rank)
+    check_padding_mode(padding_mode, "conv")
     data_format = tensors.data_format("conv", data_format)
     x = tensors.channels_last(x, data_format)
     groups = _groups(x, w)
-    if flip_kernel:
-        w = tf.reverse(w, range(rank))
+    w = _mirrored(w) if flip_kernel else w
     window = geometry.window(
         w.shape.as_list()[:-2],
         sizes_of(x)[1:-1],
@@ -97,11 +91,227 @@ def conv(
         dilation=dilation_rate,
         caller="conv",
     )
-    y = _conv(x, w, window, groups, choose("conv", algorithm, x.shape, w.shape, window, groups))
-    y = tensors.from_channels_last(y, data_format)
-    return y if bias is None else add_bias(y, bias, data_format)
+    if padding_mode != "constant" or padding_value != 0:
+        x = pad_with(x, ((0, 0), *window.pads, (0, 0)), padding_mode, padding_value, "conv")
+        window = replace(window, pads=((0, 0),) * window.rank)
+    y = table.convolve(x, w, window, groups, choose("conv", algorithm, x.shape, w.shape, window, groups))
+    return _finish(y, bias, data_format)
 
 
+@symbolic
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    *,
+    groups: int = 1,
+    bias: Any = None,
+    flip_kernel: bool = False,
+    algorithm: str | Algorithm = "auto",
+) -> tf.Tensor:
+    """N-dimensional transposed convolution: each input writes its kernel, `strides` apart, and what overlaps adds up.
+
+    This is `conv_input_gradient` with the output size for a result: the operation `D` of `kerasconv.ops.table`.
+
+    Args:
+        inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
+            `"channels_first"`.
+        kernel: Tensor `(*kernel_size, filters // groups, channels)` of the same dtype.
+        strides: Distance of neighbouring inputs in the output, one int or one per axis.
+        padding: `"valid"` or `"same"` with Keras' meaning; or with PyTorch's how much the corresponding convolution
+            padded, which is cut off here: one int for every side, one int per axis, or one `(before, after)` pair per
+            axis.
+        output_padding: Cells by which to lengthen the output at its end, fewer than the stride or the dilation; one
+            int or one per axis. `None` takes for `"same"` an output of `strides` times the size of the input, for
+            `"valid"` at least that, and otherwise 0.
+        data_format: As for `conv`.
+        dilation_rate: Distance of neighbouring taps, one int or one per axis. Goes together with `strides`.
+        groups: The number of groups.
+        bias: Tensor `(filters,)` to add, or `None`.
+        flip_kernel: As for `conv`.
+        algorithm: As for `conv`.
+
+    Returns:
+        Tensor `(batch, *output, filters)` of the inputs' dtype, in the same data format.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit together.
+        TypeError: If the tensors are not floating-point, or of different dtypes.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kernel = np.float32([1, 2, 3]).reshape(3, 1, 1)
+        >>> kerasconv.ops.conv_transpose(np.ones((1, 2, 1), "float32"), kernel, strides=2)[0, :, 0].numpy()
+        array([1., 2., 4., 2., 3.], dtype=float32)
+    """
+    name = "conv_transpose"
+    x, w = tensors.convert(name, inputs=inputs, kernel=kernel)
+    tensors.check_floating(name, inputs=x, kernel=w)
+    rank = tensors.check_rank(name, x, w.shape.rank)
+    data_format = tensors.data_format(name, data_format)
+    x = tensors.channels_last(x, data_format)
+    (groups,) = geometry.standardize_tuple(groups, 1, "groups", name)
+    if None in (x.shape[-1], *w.shape) or x.shape[-1] != w.shape[-1] or x.shape[-1] % groups:
+        raise ValueError(
+            f"{name}: the channels of `inputs` must be the kernel's last size and a multiple of the groups, all known. "
+            f"Received: inputs of shape {x.shape} (channels last), a kernel of shape {w.shape}, groups={groups}."
+        )
+    w = _mirrored(w) if flip_kernel else w
+    window, appended = geometry.transposed_window(
+        w.shape.as_list()[:-2],
+        rank,
+        strides=strides,
+        padding=padding,
+        output_padding=output_padding,
+        dilation=dilation_rate,
+        caller=name,
+    )
+    sizes = window.input(sizes_of(x)[1:-1])
+    if any(isinstance(n, int) and n + after < 1 for n, after in zip(sizes, appended, strict=True)):
+        raise ValueError(
+            f"{name}: the padding must leave something of the output. Received: inputs of shape {x.shape} (channels "
+            f"last), kernel_size={window.size}, strides={window.strides}, padding={padding!r}."
+        )
+    y_shape = tf.TensorShape([x.shape[0], *_static(sizes), w.shape[-2] * groups])
+    algorithm = choose(name, algorithm, y_shape, w.shape, window, groups)
+    y = table.input_gradient(x, w, window, groups, algorithm, sizes)
+    y = pad_with(y, ((0, 0), *((0, after) for after in appended), (0, 0)), "constant", 0, name)
+    return _finish(y, bias, data_format)
+
+
+@symbolic
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    *,
+    bias: Any = None,
+    padding_mode: str = "constant",
+    padding_value: float = 0.0,
+    flip_kernel: bool = False,
+    algorithm: str | Algorithm = "auto",
+) -> tf.Tensor:
+    """N-dimensional depthwise convolution: each channel has kernels of its own. `conv` with a group per channel.
+
+    Args:
+        inputs: As for `conv`.
+        kernel: Tensor `(*kernel_size, channels, multiplier)` of the same dtype.
+        strides: As for `conv`; unlike in TensorFlow it may differ between axes.
+        padding: As for `conv`.
+        data_format: As for `conv`.
+        dilation_rate: As for `conv`.
+        bias: Tensor `(channels * multiplier,)` to add, or `None`.
+        padding_mode: As for `conv`.
+        padding_value: As for `conv`.
+        flip_kernel: As for `conv`.
+        algorithm: As for `conv`.
+
+    Returns:
+        Tensor `(batch, *output, channels * multiplier)` of the inputs' dtype, in the same data format.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit together.
+        TypeError: If the tensors are not floating-point, or of different dtypes.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kernel = np.float32([[1, 10], [1, 10]]).reshape(2, 2, 1)  # two taps, two channels
+        >>> kerasconv.ops.depthwise_conv(np.ones((1, 3, 2), "float32"), kernel)[0].numpy()
+        array([[ 2., 20.],
+               [ 2., 20.]], dtype=float32)
+    """
+    x, w = tensors.convert("depthwise_conv", inputs=inputs, kernel=kernel)
+    rank = tensors.check_rank("depthwise_conv", x, w.shape.rank)
+    channels = x.shape[-1] if tensors.data_format("depthwise_conv", data_format) == "channels_last" else x.shape[1]
+    if None in (channels, *w.shape) or channels != w.shape[-2]:
+        raise ValueError(
+            f"depthwise_conv: the channels of `inputs` must be the kernel's next to last size, both known. "
+            f"Received: {channels} channels and a kernel of shape {w.shape}."
+        )
+    return conv(
+        x,
+        tf.reshape(w, [*w.shape[:rank], 1, -1]),
+        strides,
+        padding,
+        data_format,
+        dilation_rate,
+        bias=bias,
+        padding_mode=padding_mode,
+        padding_value=padding_value,
+        flip_kernel=flip_kernel,
+        algorithm=algorithm,
+    )
+
+
+@symbolic
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    *,
+    bias: Any = None,
+    padding_mode: str = "constant",
+    padding_value: float = 0.0,
+    flip_kernel: bool = False,
+    algorithm: str | Algorithm = "auto",
+) -> tf.Tensor:
+    """N-dimensional separable convolution: a `depthwise_conv`, and a `conv` of kernel size 1 that mixes the channels.
+
+    Args:
+        inputs: As for `conv`.
+        depthwise_kernel: Tensor `(*kernel_size, channels, multiplier)` of the same dtype.
+        pointwise_kernel: Tensor `(*ones, channels * multiplier, filters)` of the same dtype.
+        strides: As for `conv`; unlike in TensorFlow it may differ between axes.
+        padding: As for `conv`.
+        data_format: As for `conv`.
+        dilation_rate: As for `conv`.
+        bias: Tensor `(filters,)` to add, or `None`.
+        padding_mode: As for `conv`.
+        padding_value: As for `conv`.
+        flip_kernel: As for `conv`.
+        algorithm: As for `conv`.
+
+    Returns:
+        Tensor `(batch, *output, filters)` of the inputs' dtype, in the same data format.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit together.
+        TypeError: If the tensors are not floating-point, or of different dtypes.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> depthwise = np.float32([[1, 10], [1, 10]]).reshape(2, 2, 1)
+        >>> pointwise = np.float32([1, 1]).reshape(1, 2, 1)
+        >>> kerasconv.ops.separable_conv(np.ones((1, 3, 2), "float32"), depthwise, pointwise)[0, :, 0].numpy()
+        array([22., 22.], dtype=float32)
+    """
+    y = depthwise_conv(
+        inputs,
+        depthwise_kernel,
+        strides,
+        padding,
+        data_format,
+        dilation_rate,
+        padding_mode=padding_mode,
+        padding_value=padding_value,
+        flip_kernel=flip_kernel,
+        algorithm=algorithm,
+    )
+    return conv(y, pointwise_kernel, data_format=data_format, bias=bias, algorithm=algorithm)
+
+
+@symbolic
 def conv_input_gradient(
     output_gradient: Any,
     kernel: Any,
@@ -113,7 +323,7 @@ def conv_input_gradient(
     *,
     groups: int = 1,
     flip_kernel: bool = False,
-    algorithm: str = "auto",
+    algorithm: str | Algorithm = "auto",
 ) -> tf.Tensor:
     """The gradient of `conv` for its inputs: each window gets back its kernel, weighted by its output's gradient.
 
@@ -151,17 +361,18 @@ def conv_input_gradient(
     data_format = tensors.data_format(name, data_format)
     dy = tensors.channels_last(dy, data_format)
     if flip_kernel:
-        w = tf.reverse(w, range(rank))
+        w = _mirrored(w)
     sizes = geometry.standardize_tuple(input_size, rank, "input_size", name, minimum=0)
     window = geometry.window(
         w.shape.as_list()[:-2], sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name
     )
     _check_output(name, dy, window, sizes, w.shape[-1], groups)
     x_shape = tf.TensorShape([dy.shape[0], *sizes, w.shape[-2] * groups])
-    dx = _input_gradient(dy, w, window, groups, choose(name, algorithm, x_shape, w.shape, window, groups), sizes)
+    dx = table.input_gradient(dy, w, window, groups, choose(name, algorithm, x_shape, w.shape, window, groups), sizes)
     return tensors.from_channels_last(dx, data_format)
 
 
+@symbolic
 def conv_kernel_gradient(
     inputs: Any,
     output_gradient: Any,
@@ -172,8 +383,9 @@ def conv_kernel_gradient(
     dilation_rate: int | Sequence[int] = 1,
     *,
     groups: int = 1,
+    per_example: bool = False,
     flip_kernel: bool = False,
-    algorithm: str = "auto",
+    algorithm: str | Algorithm = "auto",
 ) -> tf.Tensor:
     """The gradient of `conv` for its kernel: what each tap saw, weighted by the outputs' gradient and summed.
 
@@ -188,11 +400,13 @@ def conv_kernel_gradient(
         data_format: As for `conv`.
         dilation_rate: As for `conv`.
         groups: The number of groups.
+        per_example: Whether to keep the examples' gradients apart instead of summing them, as differentially private
+            training needs them. There is no loop over the batch: the examples become groups of one larger convolution.
         flip_kernel: As for `conv`.
         algorithm: As for `conv`.
 
     Returns:
-        Tensor `(*kernel_size, channels // groups, filters)`.
+        Tensor `(*kernel_size, channels // groups, filters)`; with `per_example` `(batch, ...)` of these.
 
     Raises:
         ValueError: If shapes or arguments do not fit together.
@@ -213,9 +427,20 @@ def conv_kernel_gradient(
     sizes = sizes_of(x)[1:-1]
     window = geometry.window(kernel_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name)
     _check_output(name, dy, window, sizes, dy.shape[-1], groups)
+    examples = x.shape[0]
+    if per_example:
+        if not examples:
+            raise ValueError(
+                f"{name}: with `per_example` the number of examples must be known and not zero. "
+                f"Received: inputs of shape {x.shape} (channels last)."
+            )
+        x, dy, groups = _examples_as_channels(x), _examples_as_channels(dy), groups * examples
     w_shape = tf.TensorShape([*window.size, x.shape[-1] // groups, dy.shape[-1]])
-    dw = _kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape, w_shape, window, groups))
-    return tf.reverse(dw, range(rank)) if flip_kernel else dw
+    dw = table.kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape, w_shape, window, groups))
+    if per_example:
+        dw = tf.reshape(dw, [*dw.shape[:-1], examples, -1])
+        dw = tf.transpose(dw, [rank + 1, *range(rank + 1), rank + 2])
+    return tf.reverse(dw, range(int(per_example), rank + int(per_example))) if flip_kernel else dw
 
 
 def add_bias(x: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
@@ -224,67 +449,26 @@ def add_bias(x: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
     return x + (b if data_format == "channels_last" else tf.reshape(b, [-1, *[1] * (x.shape.rank - 2)]))
 
 
-def _conv(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm: ModuleType) -> tf.Tensor:
-    """`C(x, w) = y`."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor, w: tf.Tensor) -> Any:
-        y = _run(algorithm, algorithm.forward, x, w, window, groups)
-
-        def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            c.set_shape(y.shape)
-            return (
-                _input_gradient(c, w, window, groups, algorithm, sizes_of(x)[1:-1]),
-                _kernel_gradient(x, c, window, groups, algorithm),
-            )
-
-        return y, grad
-
-    return call(x, w)
+def _finish(y: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
+    """`y` in the user's data format, with a bias if there is one."""
+    y = tensors.from_channels_last(y, data_format)
+    return y if bias is None else add_bias(y, bias, data_format)
 
 
-def _input_gradient(
-    dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm: ModuleType, sizes: Sequence[Size]
-) -> tf.Tensor:
-    """`D(dy, w) = dx`."""
-
-    @tf.custom_gradient
-    def call(dy: tf.Tensor, w: tf.Tensor) -> Any:
-        dx = _run(algorithm, algorithm.input_gradient, dy, w, window, groups, sizes)
-
-        def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            c.set_shape(dx.shape)
-            return _conv(c, w, window, groups, algorithm), _kernel_gradient(c, dy, window, groups, algorithm)
-
-        return dx, grad
-
-    return call(dy, w)
+def _mirrored(w: tf.Tensor) -> tf.Tensor:
+    """A kernel turned round along its spatial axes."""
+    return tf.reverse(w, range(w.shape.rank - 2))
 
 
-def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, algorithm: ModuleType) -> tf.Tensor:
-    """`K(x, dy) = dw`."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor, dy: tf.Tensor) -> Any:
-        dw = _run(algorithm, algorithm.kernel_gradient, x, dy, window, groups)
-
-        def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            c.set_shape(dw.shape)
-            return (
-                _input_gradient(dy, c, window, groups, algorithm, sizes_of(x)[1:-1]),
-                _conv(x, c, window, groups, algorithm),
-            )
-
-        return dw, grad
-
-    return call(x, dy)
+def _examples_as_channels(x: tf.Tensor) -> tf.Tensor:
+    """`(N, *S, C)` as `(1, *S, N C)`."""
+    x = tf.transpose(x, [*range(1, x.shape.rank - 1), 0, x.shape.rank - 1])
+    return tf.reshape(x, [1, *sizes_of(x)[:-2], x.shape[-2] * x.shape[-1]])
 
 
-def _run(algorithm: ModuleType, operation: Callable[..., tf.Tensor], a: tf.Tensor, b: tf.Tensor, *rest: Any) -> Any:
-    """`operation(a, b, *rest)`, with half precision summed in float32."""
-    if getattr(algorithm, "KEEPS_HALF_PRECISION", False):
-        return operation(a, b, *rest)
-    return tf.cast(operation(tensors.widened(a), tensors.widened(b), *rest), a.dtype)
+def _static(sizes: Sequence[Size]) -> list[int | None]:
+    """Sizes with `None` for those that are not known."""
+    return [n if isinstance(n, int) else None for n in sizes]
 
 
 def _groups(x: tf.Tensor, w: tf.Tensor) -> int:
@@ -308,7 +492,7 @@ def _check_output(
     caller: str, dy: tf.Tensor, window: Window, sizes: Sequence[Size], filters: int | None, groups: int
 ) -> None:
     """Raises if `dy` is not what a convolution with this window would have given; else its shape is known."""
-    expected = tf.TensorShape([None, *[o if isinstance(o, int) else None for o in window.output(sizes)], filters])
+    expected = tf.TensorShape([None, *_static(window.output(sizes)), filters])
     if filters is None or not dy.shape.is_compatible_with(expected) or filters % groups:
         raise ValueError(
             f"{caller}: `output_gradient` must have the shape of the output of `conv`, {expected} (channels last), "

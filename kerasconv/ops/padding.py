@@ -1,4 +1,12 @@
-"""Padding and its gradient, which is cropping."""
+"""Padding and its gradients.
+
+What is added before and after an axis is a stretch of the axis itself, mirrored or not, or its one end cell repeated:
+
+    [a b c d]     reflect:  [c b | a b c d | c b]        symmetric:  [b a | a b c d | d c]
+                  circular: [c d | a b c d | a b]        replicate:  [a a | a b c d | d d]
+
+The gradient cuts the two stretches off and adds them where they came from; for constants, it merely cuts them off.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +16,17 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import geometry
+from kerasconv.geometry import Pads, Size, is_zero
 from kerasconv.ops import tensors
-from kerasconv.ops.windows import crop_axes, pad_axes
+from kerasconv.ops.symbolic import symbolic
+from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
+
+PADDING_MODES = ("constant", "reflect", "symmetric", "replicate", "circular")
+
+_NUMPY_NAMES = {"edge": "replicate", "wrap": "circular"}
 
 
+@symbolic
 def pad(
     x: Any,
     pad_width: int | Sequence[Any],
@@ -24,22 +39,31 @@ def pad(
         x: Tensor of any rank and dtype.
         pad_width: Cells to add, for all axes, the batch too: one int for every side, one int per axis, or one
             `(before, after)` pair per axis.
-        mode: `"constant"`.
-        constant_values: What to add; `None` for 0.
+        mode: `"constant"`, `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; for the last two also NumPy's
+            names, `"edge"` and `"wrap"`.
+        constant_values: What to add in the mode `"constant"`; `None` for 0.
 
     Returns:
         The padded tensor.
 
     Raises:
-        ValueError: If an argument is malformed.
+        ValueError: If an argument is malformed, or an axis has too few cells for its pads: `"reflect"` needs one more
+            cell than each pad, `"symmetric"` and `"circular"` as many, `"replicate"` one.
 
     Example:
         >>> import kerasconv
-        >>> kerasconv.ops.pad([[1, 2]], ((0, 0), (1, 2))).numpy()
-        array([[0, 1, 2, 0, 0]], dtype=int32)
+        >>> kerasconv.ops.pad([[1, 2, 3]], ((0, 0), (1, 2))).numpy()
+        array([[0, 1, 2, 3, 0, 0]], dtype=int32)
+        >>> kerasconv.ops.pad([[1, 2, 3]], ((0, 0), (1, 2)), "reflect").numpy()
+        array([[2, 1, 2, 3, 2, 1]], dtype=int32)
     """
-    if mode != "constant":
-        raise ValueError(f'pad: `mode` must be "constant". Received: mode={mode!r}.')
+    mode = _NUMPY_NAMES.get(mode, mode)
+    check_padding_mode(mode, "pad", "mode")
+    if mode != "constant" and constant_values is not None:
+        raise ValueError(
+            f'pad: `constant_values` goes with `mode="constant"` only. '
+            f"Received: constant_values={constant_values!r}, mode={mode!r}."
+        )
     (x,) = tensors.convert("pad", x=x)
     if isinstance(pad_width, Sequence) and len(pad_width) == 1:
         pad_width = tuple(pad_width) * x.shape.rank
@@ -49,20 +73,115 @@ def pad(
             f"pad: `pad_width` must be an int, or for each of the {x.shape.rank} axes an int or a (before, after) "
             f"pair, none of them negative. Received: pad_width={pad_width!r}."
         )
-    return _pad(x, pads, 0 if constant_values is None else constant_values)
+    return pad_with(x, pads, mode, 0 if constant_values is None else constant_values, "pad")
 
 
-def _pad(x: tf.Tensor, pads: geometry.Pads, value: float) -> tf.Tensor:
+def pad_with(x: tf.Tensor, pads: Pads, mode: str, value: float, caller: str) -> tf.Tensor:
+    """As `pad`, with a pair of ints or scalar tensors for every axis.
+
+    Raises:
+        ValueError: If an axis has too few cells for its pads.
+    """
+    if mode == "constant":
+        return _surround(x, pads, value)
+    for axis, (n, (lo, hi)) in enumerate(zip(sizes_of(x), pads, strict=True)):
+        if not (is_zero(lo) and is_zero(hi)):
+            _check_cells(n, lo, hi, axis, mode, caller)
+            x = _extend(x, axis, lo, hi, mode)
+    return x
+
+
+def check_padding_mode(mode: str, caller: str, name: str = "padding_mode") -> str:
+    """`mode`, if there is such a mode.
+
+    Raises:
+        ValueError: If there is not.
+    """
+    if mode not in PADDING_MODES:
+        raise ValueError(
+            f"{caller}: `{name}` must be one of {', '.join(map(repr, PADDING_MODES))}. Received: {name}={mode!r}."
+        )
+    return mode
+
+
+def _surround(x: tf.Tensor, pads: Pads, value: float) -> tf.Tensor:
+    """`x` with constants around it."""
+
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        return pad_axes(x, pads, value), lambda dy: _crop(dy, pads)
+        return pad_axes(x, pads, value), lambda dy: _cut(dy, pads)
 
     return call(x)
 
 
-def _crop(x: tf.Tensor, pads: geometry.Pads) -> tf.Tensor:
+def _cut(x: tf.Tensor, pads: Pads) -> tf.Tensor:
+    """The transpose of `_surround`."""
+
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        return crop_axes(x, pads), lambda dy: _pad(dy, pads, 0)
+        return crop_axes(x, pads), lambda dy: _surround(dy, pads, 0)
 
     return call(x)
+
+
+def _extend(x: tf.Tensor, axis: int, lo: Size, hi: Size, mode: str) -> tf.Tensor:
+    """`x` with `lo` and `hi` of its own cells before and after an axis."""
+    n = sizes_of(x)[axis]
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor) -> Any:
+        stretches = []
+        for start, size in _sources(n, lo, hi, mode):
+            cells = crop_axes(x, along(axis, start, n - start - (1 if mode == "replicate" else size), x))
+            stretches.append(tf.repeat(cells, size, axis) if mode == "replicate" else _turn(cells, axis, mode))
+        y = tf.concat([stretches[0], x, stretches[1]], axis)
+        return y, lambda dy: _fold(dy, axis, lo, hi, mode)
+
+    return call(x)
+
+
+def _fold(y: tf.Tensor, axis: int, lo: Size, hi: Size, mode: str) -> tf.Tensor:
+    """The transpose of `_extend`: cuts what was added off and adds it where it came from."""
+    n = sizes_of(y)[axis] - lo - hi
+
+    @tf.custom_gradient
+    def call(y: tf.Tensor) -> Any:
+        parts = [crop_axes(y, along(axis, lo, hi, y))]
+        ends = (along(axis, 0, n + hi, y), along(axis, lo + n, 0, y))
+        for (start, size), end in zip(_sources(n, lo, hi, mode), ends, strict=True):
+            cells = crop_axes(y, end)
+            if mode == "replicate":
+                cells, size = tf.reduce_sum(cells, axis, keepdims=True), 1
+            else:
+                cells = _turn(cells, axis, mode)
+            parts.append(pad_axes(cells, along(axis, start, n - start - size, y)))
+        return tf.add_n(parts), lambda dx: _extend(dx, axis, lo, hi, mode)
+
+    return call(y)
+
+
+def _sources(n: Size, lo: Size, hi: Size, mode: str) -> list[tuple[Size, Size]]:
+    """Where on an axis of `n` cells the pads before and after come from: the first cell and their number."""
+    starts = {
+        "reflect": (1, n - 1 - hi),
+        "symmetric": (0, n - hi),
+        "replicate": (0, n - 1),
+        "circular": (n - lo, 0),
+    }[mode]
+    return list(zip(starts, (lo, hi), strict=True))
+
+
+def _turn(cells: tf.Tensor, axis: int, mode: str) -> tf.Tensor:
+    return cells if mode == "circular" else tf.reverse(cells, [axis])
+
+
+def _check_cells(n: Size, lo: Size, hi: Size, axis: int, mode: str, caller: str) -> None:
+    """Raises if an axis is known to have too few cells for its pads; TensorFlow's slices find the others."""
+    needed = {"reflect": 1, "symmetric": 0, "replicate": None, "circular": 0}[mode]
+    widest = max((side for side in (lo, hi) if isinstance(side, int)), default=0)
+    cells = 1 if needed is None else widest + needed
+    if isinstance(n, int) and n < cells:
+        raise ValueError(
+            f'{caller}: padding in the mode "{mode}" takes cells from the input, of which axis {axis} must have at '
+            f"least {cells}. Received: {n} cells and pads ({lo}, {hi})."
+        )

@@ -1,33 +1,23 @@
-"""Pooling and its gradients: maxima and means over windows, one axis after the other.
-
-A maximum over a box is the maximum over its rows of the maxima along each row, and a sum likewise. So pooling takes
-the axes in turn, last axis first, and needs `k_h + k_w` taps instead of `k_h k_w`. Its gradient undoes the axes in the
-opposite order: of several equal maxima that picks the first row, and in it the first cell, which is the first in
-row-major order.
-
-Along one axis, with `m_t` the mask that says where tap `t` won, the gradient of max pooling is a pair of linear maps,
-each the transpose of the other, so that derivatives of any order follow:
-
-    select(x) = sum_t m_t take_t(x)          route(dy) = place(m_t dy)
-
-This generalises the tutorial's `create_mask_from_window` and `distribute_value`.
-"""
+"""Pooling: maxima, means and norms over windows. The arithmetic and its gradients are in `reductions.py`."""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from kerasconv import config, geometry
-from kerasconv.geometry import Size, Window
+from kerasconv.geometry import AdaptiveWindow, Window
 from kerasconv.ops import tensors
-from kerasconv.ops.windows import crop, pad, place, sizes_of, take
+from kerasconv.ops.reductions import AnyWindow, first_maximum, maximum, real_cells, window_sum
+from kerasconv.ops.symbolic import symbolic
+from kerasconv.ops.windows import pad, sizes_of
 
 
+@symbolic
 def max_pool(
     inputs: Any,
     pool_size: int | Sequence[int],
@@ -36,9 +26,11 @@ def max_pool(
     data_format: str | None = None,
     *,
     dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
     ties: str = "first",
     algorithm: str = "auto",
-) -> tf.Tensor:
+) -> Any:
     """The maximum of each window: the tutorial's `pool_forward` with `mode="max"`, for any number of axes.
 
     Padding never wins, and as in `tf.nn.max_pool` neither does NaN: a window of nothing but NaN gives the lowest
@@ -48,38 +40,40 @@ def max_pool(
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
         pool_size: Cells of the window, one int or one per spatial axis.
         strides: Step of the window; `None` for `pool_size`.
-        padding: `"valid"`, `"same"`, or as one int for every side, one int per axis, or one `(before, after)` pair
-            per axis.
+        padding: `"valid"`, `"same"`, or cells to add as one int for every side, one int per axis, or one
+            `(before, after)` pair per axis.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
         dilation_rate: Distance of neighbouring cells of the window.
+        ceil_mode: Whether cells at the end that the stride would leave out get a window of their own, reaching
+            beyond the input. As in PyTorch, none that would start beyond the input.
+        return_indices: Whether to return also where the (first) maxima are.
         ties: Who gets the gradient where several cells of a window are the largest: `"first"` (in row-major order,
             like TensorFlow and PyTorch), `"all"` of them in full (like the tutorial's mask), or `"split"` evenly.
-        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, if it has one for
-            the dtype (it has none for float64 in three dimensions).
+        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, where it has one.
 
     Returns:
-        Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format.
+        Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format. With `return_indices` a pair
+        of it and an int64 tensor of its shape: for each maximum its row-major index among the cells `spatial` of its
+        example and channel, as in PyTorch. `max_unpool` takes these.
 
     Raises:
         ValueError: If shapes or arguments do not fit together.
 
     Example:
         >>> import kerasconv, numpy as np
-        >>> kerasconv.ops.max_pool(np.float32([1, 4, 3, 2, 5]).reshape(1, 5, 1), 3, 2)[0, :, 0].numpy()
-        array([4., 5.], dtype=float32)
+        >>> x = np.float32([1, 4, 3, 2, 5]).reshape(1, 5, 1)
+        >>> y, indices = kerasconv.ops.max_pool(x, 3, 2, return_indices=True)
+        >>> y[0, :, 0].numpy(), indices[0, :, 0].numpy()
+        (array([4., 5.], dtype=float32), array([1, 4]))
     """
     check_ties(ties, "max_pool")
     x, window, data_format, native = _prepare(
-        "max_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, algorithm
+        "max_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
     )
-    if native and ties == "first":
-        mode, pads = window.tensorflow_padding(sizes_of(x)[1:-1])
-        y = tf.nn.max_pool(pad(x, pads, x.dtype.min), window.size, window.strides, mode)
-    else:
-        y = _max_pool(x, window, ties)
-    return tensors.from_channels_last(y, data_format)
+    return _with_indices(x, _maxima(x, window, ties, native), window, data_format, return_indices)
 
 
+@symbolic
 def average_pool(
     inputs: Any,
     pool_size: int | Sequence[int],
@@ -88,7 +82,9 @@ def average_pool(
     data_format: str | None = None,
     *,
     dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
     count_include_pad: bool = False,
+    divisor_override: float | None = None,
     algorithm: str = "auto",
 ) -> tf.Tensor:
     """The mean of each window: the tutorial's `pool_forward` with `mode="average"`, for any number of axes.
@@ -96,15 +92,15 @@ def average_pool(
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
             `"channels_first"`.
-        pool_size: Cells of the window, one int or one per spatial axis.
-        strides: Step of the window; `None` for `pool_size`.
-        padding: `"valid"`, `"same"`, or as one int for every side, one int per axis, or one `(before, after)` pair
-            per axis.
-        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
-        dilation_rate: Distance of neighbouring cells of the window.
+        pool_size: As for `max_pool`.
+        strides: As for `max_pool`.
+        padding: As for `max_pool`.
+        data_format: As for `max_pool`.
+        dilation_rate: As for `max_pool`.
+        ceil_mode: As for `max_pool`. What the last window has beyond the padded input never counts.
         count_include_pad: Whether padded cells count as zeros. If not, the mean is that of the real cells.
-        algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, if it has one for
-            the dtype (it has none for float64 in three dimensions).
+        divisor_override: What to divide the sums of the windows by, instead of the number of cells.
+        algorithm: As for `max_pool`.
 
     Returns:
         Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format.
@@ -118,103 +114,162 @@ def average_pool(
         >>> kerasconv.ops.average_pool(np.float32([1, 4, 3, 2, 5]).reshape(1, 5, 1), 3, 2, "same")[0, :, 0].numpy()
         array([2.5, 3. , 3.5], dtype=float32)
     """
+    check_divisor(divisor_override, "average_pool")
     x, window, data_format, native = _prepare(
-        "average_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, algorithm
+        "average_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
     )
     tensors.check_floating("average_pool", inputs=x)
     dtype, x = x.dtype, tensors.widened(x)
-    cells = math.prod(window.size)
-    counts = cells if count_include_pad else _counts(window, sizes_of(x)[1:-1], x.dtype)
-    if native:
-        mode, pads = ("VALID", window.pads) if count_include_pad else window.tensorflow_padding(sizes_of(x)[1:-1])
-        y = tf.nn.avg_pool(pad(x, pads), window.size, window.strides, mode)
-        if mode == "VALID" and counts is not cells:
-            y *= cells / counts
+    sizes = sizes_of(x)[1:-1]
+    if divisor_override is not None:
+        counts: Any = divisor_override
+    elif count_include_pad:
+        declared = geometry.pool_window(
+            pool_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller="average_pool"
+        )
+        beyond = tuple((0, hi - own) for (_, hi), (_, own) in zip(window.pads, declared.pads, strict=True))
+        counts = real_cells(replace(window, pads=beyond), declared.padded(sizes), x.dtype)
     else:
-        y = _window_sum(x, window) / counts
+        counts = real_cells(window, sizes, x.dtype)
+    mode, _ = window.tensorflow_padding(sizes)
+    whole = isinstance(counts, int) and counts == math.prod(window.size)
+    if native and whole:
+        y = tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
+    elif native and mode == "SAME" and divisor_override is None and not count_include_pad:
+        y = tf.nn.avg_pool(x, window.size, window.strides, "SAME")
+    else:
+        y = _sums(x, window, native) / counts
     return tensors.from_channels_last(tf.cast(y, dtype), data_format)
 
 
-def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool = False) -> tf.Tensor:
-    """The maximum over all spatial axes. Of several equal maxima each gets the same share of the gradient.
-
-    Args:
-        inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
-        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
-        keepdims: Whether to keep the spatial axes, with size one.
-
-    Returns:
-        Tensor `(batch, channels)`, or with the spatial axes kept.
-
-    Raises:
-        ValueError: If an argument is malformed.
-
-    Example:
-        >>> import kerasconv, numpy as np
-        >>> kerasconv.ops.global_max_pool(np.float32([1, 4, 3]).reshape(1, 3, 1)).numpy()
-        array([[4.]], dtype=float32)
-    """
-    x, axes = _global("global_max_pool", inputs, data_format)
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        y = tf.reduce_max(x, axes, keepdims=True)
-
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            winners = tf.equal(x, y)
-            shares = tf.reduce_sum(tf.cast(winners, dy.dtype), axes, keepdims=True)
-            return tf.where(winners, dy / shares, tf.zeros([], dy.dtype))
-
-        return y, grad
-
-    y = call(x)
-    return y if keepdims else tf.squeeze(y, axes)
-
-
-def global_average_pool(
-    inputs: Any, data_format: str | None = None, keepdims: bool = False, *, mask: Any = None
+@symbolic
+def lp_pool(
+    inputs: Any,
+    norm_type: float,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    *,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    algorithm: str = "auto",
 ) -> tf.Tensor:
-    """The mean over all spatial axes.
+    """The p-norm of each window, `(sum |x|^p)^(1/p)`: `p = 1` is the sum of magnitudes, and `p = inf` the largest.
+
+    `p` is taken as in ONNX' LpPool: of magnitudes. (PyTorch's `lp_pool` leaves the sign in odd powers, which gives NaN
+    where their sum is negative.) The gradient, `dx = dy sign(x) (|x| / y)^(p - 1)`, is zero where the norm is zero.
 
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
             `"channels_first"`.
-        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
-        keepdims: Whether to keep the spatial axes, with size one.
-        mask: Booleans `(batch, *spatial)`: which cells to take the mean of. `None` for all.
+        norm_type: `p`, at least 1; `math.inf` for the largest magnitude.
+        pool_size: As for `max_pool`.
+        strides: As for `max_pool`.
+        padding: As for `max_pool`.
+        data_format: As for `max_pool`.
+        dilation_rate: As for `max_pool`.
+        ceil_mode: As for `max_pool`.
+        algorithm: As for `max_pool`.
 
     Returns:
-        Tensor `(batch, channels)`, or with the spatial axes kept.
+        Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format.
 
     Raises:
+        ValueError: If shapes or arguments do not fit together.
         TypeError: If `inputs` is not floating-point.
 
     Example:
         >>> import kerasconv, numpy as np
-        >>> kerasconv.ops.global_average_pool(np.float32([1, 4, 4]).reshape(1, 3, 1)).numpy()
-        array([[3.]], dtype=float32)
+        >>> kerasconv.ops.lp_pool(np.float32([3, -4, 0, 6]).reshape(1, 4, 1), 2, 2)[0, :, 0].numpy()
+        array([5., 6.], dtype=float32)
     """
-    x, axes = _global("global_average_pool", inputs, data_format)
-    tensors.check_floating("global_average_pool", inputs=x)
+    check_norm(norm_type, "lp_pool")
+    x, window, data_format, native = _prepare(
+        "lp_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
+    )
+    tensors.check_floating("lp_pool", inputs=x)
     dtype, x = x.dtype, tensors.widened(x)
-    if mask is None:
-        weights = tf.ones([], x.dtype)
-        total = tf.cast(tf.reduce_prod([sizes_of(x)[axis] for axis in axes]), x.dtype)
+    magnitudes = tf.abs(x)
+    if norm_type == math.inf:
+        y = _maxima(magnitudes, window, "first", native)
+    elif norm_type == 1:
+        y = _sums(magnitudes, window, native)
     else:
-        mask = tf.expand_dims(tf.cast(mask, tf.bool), 1 if axes[0] == 2 else -1)
-        x = tf.where(mask, x, tf.zeros([], x.dtype))
-        weights = tf.cast(mask, x.dtype)
-        total = tf.reduce_sum(weights, axes, keepdims=True)
+        # Divided by the largest, no power overflows; and zero norms, which have no derivative, are kept out of it.
+        largest = tf.stop_gradient(tf.reduce_max(magnitudes, range(1, x.shape.rank), keepdims=True))
+        largest = tf.where(largest > 0, largest, tf.ones([], x.dtype))
+        sums = _sums(tf.pow(magnitudes / largest, norm_type), window, native)
+        positive = sums > 0
+        roots = tf.pow(tf.where(positive, sums, tf.ones([], x.dtype)), 1 / norm_type)
+        y = tf.where(positive, roots, tf.zeros([], x.dtype)) * largest
+    return tensors.from_channels_last(tf.cast(y, dtype), data_format)
 
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            return tf.broadcast_to(dy / total * weights, tf.shape(x))
 
-        return tf.reduce_sum(x, axes, keepdims=True) / total, grad
+@symbolic
+def adaptive_max_pool(
+    inputs: Any,
+    output_size: int | Sequence[int | None] | None,
+    data_format: str | None = None,
+    *,
+    return_indices: bool = False,
+    ties: str = "first",
+) -> Any:
+    """The maxima of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
 
-    y = tf.cast(call(x), dtype)
-    return y if keepdims else tf.squeeze(y, axes)
+    Args:
+        inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`, of
+            known spatial sizes.
+        output_size: Windows along each axis: one int, or one per axis; `None` keeps the size of the axis.
+        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
+        return_indices: As for `max_pool`.
+        ties: As for `max_pool`.
+
+    Returns:
+        Tensor `(batch, *output_size, channels)`; with `return_indices` a pair as from `max_pool`.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit together.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.ops.adaptive_max_pool(np.float32([1, 4, 3, 2, 5]).reshape(1, 5, 1), 2)[0, :, 0].numpy()
+        array([4., 5.], dtype=float32)
+    """
+    check_ties(ties, "adaptive_max_pool")
+    x, window, data_format = _prepare_adaptive("adaptive_max_pool", inputs, output_size, data_format)
+    return _with_indices(x, maximum(x, window, ties), window, data_format, return_indices)
+
+
+@symbolic
+def adaptive_average_pool(
+    inputs: Any, output_size: int | Sequence[int | None] | None, data_format: str | None = None
+) -> tf.Tensor:
+    """The means of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
+
+    Args:
+        inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
+            `"channels_first"`, of known spatial sizes.
+        output_size: Windows along each axis: one int, or one per axis; `None` keeps the size of the axis.
+        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
+
+    Returns:
+        Tensor `(batch, *output_size, channels)`.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit together.
+        TypeError: If `inputs` is not floating-point.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.ops.adaptive_average_pool(np.float32([1, 4, 3, 2, 5]).reshape(1, 5, 1), 2)[0, :, 0].numpy()
+        array([2.6666667, 3.3333333], dtype=float32)
+    """
+    x, window, data_format = _prepare_adaptive("adaptive_average_pool", inputs, output_size, data_format)
+    tensors.check_floating("adaptive_average_pool", inputs=x)
+    dtype, x = x.dtype, tensors.widened(x)
+    y = window_sum(x, window) / real_cells(window, x.shape[1:-1], x.dtype)
+    return tensors.from_channels_last(tf.cast(y, dtype), data_format)
 
 
 def check_ties(ties: str, caller: str) -> str:
@@ -242,102 +297,29 @@ def check_pool_algorithm(algorithm: str, dilation: Sequence[int], caller: str) -
     return algorithm
 
 
-def _max_pool(x: tf.Tensor, window: Window, ties: str) -> tf.Tensor:
-    lowest = x.dtype.min
-    axes = range(window.rank, 0, -1)
+def check_divisor(divisor: float | None, caller: str) -> float | None:
+    """`divisor`, if one can divide by it.
 
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        if x.dtype.is_floating:
-            x = tf.where(x > lowest, x, tf.constant(lowest, x.dtype))  # NaN becomes the lowest number
-        stages = [pad(x, window.pads, lowest)]
-        for axis in axes:
-            stages.append(functools.reduce(tf.maximum, take(stages[-1], window, axis)))
-
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            masks = {
-                axis: _winners(take(before, window, axis), after, only_first=ties == "first")
-                for axis, before, after in zip(axes, stages[:-1], stages[1:], strict=True)
-            }
-            if ties == "split":
-                dy /= _select(tf.ones_like(x), masks, window)
-            return _route(dy, masks, window, sizes_of(x)[1:-1])
-
-        return stages[-1], grad
-
-    return call(x)
+    Raises:
+        ValueError: If it is zero or no number.
+    """
+    if divisor is not None and (isinstance(divisor, bool) or not isinstance(divisor, int | float) or divisor == 0):
+        raise ValueError(
+            f"{caller}: `divisor_override` must be a number other than 0, or None. "
+            f"Received: divisor_override={divisor!r}."
+        )
+    return divisor
 
 
-def _winners(taps: Sequence[tf.Tensor], maximum: tf.Tensor, *, only_first: bool) -> list[tf.Tensor]:
-    """For each tap, where it is the maximum; if `only_first`, and no tap before it is."""
-    masks = [tf.equal(tap, maximum) for tap in taps]
-    if only_first:
-        taken = masks[0]
-        for j in range(1, len(masks)):
-            masks[j], taken = masks[j] & ~taken, taken | masks[j]
-    return masks
+def check_norm(norm_type: float, caller: str) -> float:
+    """`norm_type`, if there is such a norm.
 
-
-def _route(dy: tf.Tensor, masks: dict[int, list[tf.Tensor]], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
-    """Hands `dy` to the winners: `(N, *O, C)` to `(N, *S, C)`."""
-
-    @tf.custom_gradient
-    def call(dy: tf.Tensor) -> Any:
-        x = dy
-        for axis, m in enumerate(window.padded(sizes), start=1):
-            zero = tf.zeros([], x.dtype)
-            x = place([tf.where(mask, x, zero) for mask in masks[axis]], window, axis, m)
-        return crop(x, window.pads), lambda c: _select(c, masks, window)
-
-    return call(dy)
-
-
-def _select(x: tf.Tensor, masks: dict[int, list[tf.Tensor]], window: Window) -> tf.Tensor:
-    """The transpose of `_route`: the sum of `x` over the winners of each window."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        y = pad(x, window.pads)
-        for axis in range(window.rank, 0, -1):
-            zero = tf.zeros([], y.dtype)
-            pairs = zip(masks[axis], take(y, window, axis), strict=True)
-            y = tf.add_n([tf.where(mask, tap, zero) for mask, tap in pairs])
-        return y, lambda c: _route(c, masks, window, sizes_of(x)[1:-1])
-
-    return call(x)
-
-
-def _window_sum(x: tf.Tensor, window: Window) -> tf.Tensor:
-    """The sum over each window: `(N, *S, C)` to `(N, *O, C)`."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        y = pad(x, window.pads)
-        for axis in range(window.rank, 0, -1):
-            y = tf.add_n(take(y, window, axis))
-        return y, lambda c: _spread(c, window, sizes_of(x)[1:-1])
-
-    return call(x)
-
-
-def _spread(dy: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tensor:
-    """The transpose of `_window_sum`: adds `dy` to every cell of its window."""
-
-    @tf.custom_gradient
-    def call(dy: tf.Tensor) -> Any:
-        x = dy
-        for axis, m in enumerate(window.padded(sizes), start=1):
-            x = place([x] * window.size[axis - 1], window, axis, m)
-        return crop(x, window.pads), lambda c: _window_sum(c, window)
-
-    return call(dy)
-
-
-def _counts(window: Window, sizes: Sequence[Size], dtype: tf.DType) -> Any:
-    """How many cells of each window are not padding: a tensor `(1, *O, 1)`, or an int where it is all of them."""
-    if window.unpadded:
-        return math.prod(window.size)
-    return _window_sum(tf.ones([1, *sizes, 1], dtype), window)
+    Raises:
+        ValueError: If there is not.
+    """
+    if isinstance(norm_type, bool) or not isinstance(norm_type, int | float) or not norm_type >= 1:
+        raise ValueError(f"{caller}: `norm_type` must be a number at least 1. Received: norm_type={norm_type!r}.")
+    return norm_type
 
 
 def _prepare(
@@ -348,24 +330,58 @@ def _prepare(
     padding: Any,
     data_format: str | None,
     dilation_rate: Any,
+    ceil_mode: bool,
     algorithm: str,
 ) -> tuple[tf.Tensor, Window, str, bool]:
     """The arguments of a pooling as a channels-last tensor, a window, the data format, and whether to go native."""
-    (x,) = tensors.convert(caller, inputs=inputs)
-    tensors.check_rank(caller, x)
-    data_format = tensors.data_format(caller, data_format)
-    x = tensors.channels_last(x, data_format)
+    x, data_format = _prepare_inputs(caller, inputs, data_format)
     window = geometry.pool_window(
-        pool_size, sizes_of(x)[1:-1], strides=strides, padding=padding, dilation=dilation_rate, caller=caller
+        pool_size,
+        sizes_of(x)[1:-1],
+        strides=strides,
+        padding=padding,
+        dilation=dilation_rate,
+        ceil_mode=ceil_mode,
+        caller=caller,
     )
     check_pool_algorithm(algorithm, window.dilation, caller)
     has_kernel = max(window.dilation) == 1 and (window.rank < 3 or x.dtype != tf.float64)
     return x, window, data_format, config.resolve(algorithm) == "native" and has_kernel
 
 
-def _global(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, list[int]]:
-    """The input of a global pooling as a tensor, and its spatial axes."""
+def _prepare_adaptive(
+    caller: str, inputs: Any, output_size: Any, data_format: str | None
+) -> tuple[tf.Tensor, AdaptiveWindow, str]:
+    """The arguments of an adaptive pooling as a channels-last tensor, its windows, and the data format."""
+    x, data_format = _prepare_inputs(caller, inputs, data_format)
+    return x, geometry.adaptive_window(output_size, x.shape.as_list()[1:-1], caller), data_format
+
+
+def _prepare_inputs(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, str]:
+    """The input as a channels-last tensor, and the data format it came in."""
     (x,) = tensors.convert(caller, inputs=inputs)
-    rank = tensors.check_rank(caller, x)
-    first = 1 if tensors.data_format(caller, data_format) == "channels_last" else 2
-    return x, list(range(first, first + rank))
+    tensors.check_rank(caller, x)
+    data_format = tensors.data_format(caller, data_format)
+    return tensors.channels_last(x, data_format), data_format
+
+
+def _maxima(x: tf.Tensor, window: Window, ties: str, native: bool) -> tf.Tensor:
+    """The maximum of each window."""
+    if not native or ties != "first":
+        return maximum(x, window, ties)
+    mode, pads = window.tensorflow_padding(sizes_of(x)[1:-1])
+    return tf.nn.max_pool(pad(x, pads, x.dtype.min), window.size, window.strides, mode)
+
+
+def _sums(x: tf.Tensor, window: Window, native: bool) -> tf.Tensor:
+    """The sum over each window."""
+    if not native:
+        return window_sum(x, window)
+    means = tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
+    return means * math.prod(window.size)
+
+
+def _with_indices(x: tf.Tensor, y: tf.Tensor, window: AnyWindow, data_format: str, return_indices: bool) -> Any:
+    """`y`, the maxima of `x`, in the user's data format, and if asked for where they are."""
+    y = tensors.from_channels_last(y, data_format)
+    return (y, tensors.from_channels_last(first_maximum(x, window), data_format)) if return_indices else y

@@ -19,7 +19,7 @@ def convert(caller: str, **arguments: Any) -> list[tf.Tensor]:
     result = []
     for name, value in arguments.items():
         try:
-            result.append(keras.ops.convert_to_tensor(value))
+            result.append(tf.convert_to_tensor(keras.ops.convert_to_tensor(value)))  # twice, for Keras' variables
         except (ValueError, TypeError) as error:
             raise TypeError(
                 f"{caller}: `{name}` must be a tensor or something to make one of. Received: {value!r} ({error})."

@@ -1,9 +1,11 @@
-"""Four linear maps on one axis of a tensor, from which every convolution and pooling here is composed.
+"""Linear maps on one axis of a tensor, from which every convolution and pooling here is composed.
 
 `pad` and `take` read an input through a window; their transposes, `crop` and `place`, write to it. Being linear and
 each other's transpose, they are all that any gradient in this package needs:
 
     <take_j(x), g_j> summed over j  =  <x, place(g)>
+
+`read` and `write` are both of a kind in one, for one axis and for adaptive windows too, as pooling needs them.
 
 Tensors are channels-last, `(batch, *spatial, channels)`, and axes are counted in the tensor, so that the first
 spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
@@ -13,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from kerasconv.geometry import Pads, Size, Window, is_zero, positive
+from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -82,8 +85,8 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
     phases: list[list[tf.Tensor]] = [[] for _ in range(s)]
     for j, part in enumerate(parts):
         q, r = divmod(j * d, s)
-        phases[r].append(pad_axes(part, _along(axis, q, longest - q, part)))
-    zeros = None if all(phases) else pad_axes(tf.zeros_like(parts[0]), _along(axis, 0, longest, parts[0]))
+        phases[r].append(pad_axes(part, along(axis, q, longest - q, part)))
+    zeros = None if all(phases) else pad_axes(tf.zeros_like(parts[0]), along(axis, 0, longest, parts[0]))
     sums = [(tf.add_n(phase) if len(phase) > 1 else phase[0]) if phase else zeros for phase in phases]
     if s == 1:
         cells = sums[0]
@@ -91,10 +94,57 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
         sizes = sizes_of(parts[0])
         cells = tf.reshape(tf.stack(sums, axis + 1), [*sizes[:axis], (positions + longest) * s, *sizes[axis + 1 :]])
     missing = size - (positions + longest) * s  # where the stride leaves cells at the end that no window sees
-    cells = pad_axes(cells, _along(axis, 0, positive(missing), cells))
-    return crop_axes(cells, _along(axis, 0, positive(-missing), cells))
+    cells = pad_axes(cells, along(axis, 0, positive(missing), cells))
+    return crop_axes(cells, along(axis, 0, positive(-missing), cells))
 
 
-def _along(axis: int, before: Size, after: Size, x: tf.Tensor) -> Pads:
+def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:
+    """What each tap of the window sees along one axis of an `x` that is not padded: `outside` beyond the cells."""
+    if isinstance(window, Window):
+        return take(pad_axes(x, along(axis, *window.pads[axis - 1], x), outside), window, axis)
+    cells, inside = _ragged(shares(window.sizes[axis - 1], window.positions[axis - 1]))
+    return _gather(x, cells, inside, axis, outside)
+
+
+def write(parts: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int, size: Size) -> tf.Tensor:
+    """The transpose of `read`: adds up what each tap writes to the cells; what falls beyond them is lost."""
+    if isinstance(window, Window):
+        lo, hi = window.pads[axis - 1]
+        cells = place(parts, window, axis, size + lo + hi)
+        return crop_axes(cells, along(axis, lo, hi, cells))
+    n, o = window.sizes[axis - 1], window.positions[axis - 1]
+    positions, inside = _ragged(shares(o, n))  # the windows in which each cell lies
+    first = np.array([cells.start for cells in shares(n, o)])
+    taps = np.arange(n)[:, None] - first[positions]  # as which of its cells each of them knows it
+    return tf.add_n(_gather(tf.concat(parts, axis), np.where(inside, taps * o + positions, 0), inside, axis, 0))
+
+
+def reals(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int) -> list[tf.Tensor] | None:
+    """For each tap, where `read` sees a cell of `x`, of a shape that broadcasts; `None` where it always does."""
+    if window.unpadded:
+        return None
+    ones = tf.ones([1] * axis + [sizes_of(x)[axis]] + [1] * (x.shape.rank - axis - 1))
+    return [tap > 0 for tap in read(ones, window, axis)]
+
+
+def _ragged(rows: Sequence[range]) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges as one array `(rows, longest)`, short ones filled up with their first number; and where they are real."""
+    longest = max(map(len, rows))
+    filled = [[*row, *[row.start] * (longest - len(row))] for row in rows]
+    return np.array(filled), np.array([[j < len(row) for j in range(longest)] for row in rows])
+
+
+def _gather(x: tf.Tensor, cells: np.ndarray, inside: np.ndarray, axis: int, outside: float) -> list[tf.Tensor]:
+    """For each column of `cells` those cells of `x` along an axis, or `outside` where they are not `inside`."""
+    shape = [-1, *[1] * (x.shape.rank - axis - 1)]
+    fill = tf.cast(outside, x.dtype)
+    taps = []
+    for column, there in zip(cells.T, inside.T, strict=True):
+        tap = tf.gather(x, column, axis=axis)
+        taps.append(tap if there.all() else tf.where(tf.reshape(there, shape), tap, fill))
+    return taps
+
+
+def along(axis: int, before: Size, after: Size, x: tf.Tensor) -> Pads:
     """Pads for every axis of `x`, which are zero but for one axis."""
     return tuple((before, after) if a == axis else (0, 0) for a in range(x.shape.rank))

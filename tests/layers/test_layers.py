@@ -26,11 +26,25 @@ def descriptors():
         )
         beyond = {"strides": 2, "dilation_rate": 2, "padding": pairs, "groups": 2, "flip_kernel": True}
         yield f"Conv{rank}D", {"filters": 4, "kernel_size": 2, **beyond, "algorithm": "direct", "use_bias": False}, rank
+        yield f"Conv{rank}D", {"filters": 4, "kernel_size": 3, "padding": "same", "padding_mode": "reflect"}, rank
+        yield f"Conv{rank}DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, rank
+        beyond = {"strides": 3, "dilation_rate": 2, "padding": pairs, "output_padding": 1, "groups": 2}
+        yield f"Conv{rank}DTranspose", {"filters": 4, "kernel_size": 3, **beyond, "flip_kernel": True}, rank
+        yield f"DepthwiseConv{rank}D", {"kernel_size": 3, "padding": "same", "activation": "relu"}, rank
+        beyond = {"strides": 2, "dilation_rate": 2, "padding": pairs, "depth_multiplier": 2}
+        yield f"DepthwiseConv{rank}D", {"kernel_size": 2, **beyond, "padding_value": 3.0}, rank
+        if rank < 3:
+            yield f"SeparableConv{rank}D", {"filters": 4, "kernel_size": 3, "strides": 2}, rank
+            yield f"SeparableConv{rank}D", {"filters": 4, "kernel_size": 2, **beyond, "padding_mode": "circular"}, rank
         for kind, extra in (("Max", {"ties": "split"}), ("Average", {"count_include_pad": True})):
             yield f"{kind}Pooling{rank}D", {"pool_size": 3, "strides": 2, "padding": "same"}, rank
+            yield f"{kind}Pooling{rank}D", {"pool_size": 3, "strides": 2, "ceil_mode": True}, rank
+            yield f"Adaptive{kind}Pooling{rank}D", {"output_size": (4, None, 9)[:rank]}, rank
             yield f"{kind}Pooling{rank}D", {"pool_size": 2, "padding": pairs, "dilation_rate": 3, **extra}, rank
             yield f"Global{kind}Pooling{rank}D", {"keepdims": rank == 2}, rank
+        yield f"LpPooling{rank}D", {"norm_type": 3, "pool_size": 2, "padding": pairs, "dilation_rate": 3}, rank
         yield f"ZeroPadding{rank}D", {"padding": pairs if rank > 1 else (1, 2)}, rank
+        yield f"Padding{rank}D", {"padding": pairs if rank > 1 else (1, 2), "mode": "symmetric"}, rank
 
 
 DESCRIPTORS = list(descriptors())
@@ -46,13 +60,17 @@ def draw(rank, data_format="channels_last", batch=3, dtype="float32"):
 
 def test_the_table_is_complete():
     public = {name for name, value in vars(layers).items() if inspect.isclass(value)}
-    assert {name for name, _, _ in DESCRIPTORS} == public
+    unpooling = {f"MaxUnpooling{rank}D" for rank in (1, 2, 3)}  # takes two inputs; see test_unpooling
+    assert {name for name, _, _ in DESCRIPTORS} | unpooling == public
 
 
 @every_layer
 def test_it_is_a_stock_layer(name, arguments, rank):
     """A subclass, with the stock arguments in the stock order; what is new takes keywords only."""
-    ours, stock = getattr(layers, name), getattr(keras.layers, name)
+    ours, stock = getattr(layers, name), getattr(keras.layers, name, None)
+    if stock is None:
+        assert issubclass(ours, keras.layers.Layer) and name[:-2] in ("DepthwiseConv", "LpPooling", "Padding")
+        return
     assert issubclass(ours, stock)
 
     def parameters(cls):
@@ -221,7 +239,8 @@ class TestBadInput:
             "Conv2D layer 'c': `dilation_rate` must be an int or 2 ints, each at least 1. Received: dilation_rate=(0, 1)."
         )
         assert self.message(layers.Conv1D, 4, 3, algorithm="fast", name="c") == (
-            "Conv1D layer 'c': `algorithm` must be one of 'auto', 'direct', 'gemm', 'native'. Received: algorithm='fast'."
+            "Conv1D layer 'c': `algorithm` must be one of 'auto', 'direct', 'gemm', 'native', "
+            "or an object with the operations forward, input_gradient, kernel_gradient. Received: algorithm='fast'."
         )
         assert self.message(layers.MaxPooling2D, 2, strides=0, name="p") == (
             "MaxPooling2D layer 'p': `strides` must be an int or 2 ints, each at least 1. Received: strides=(0, 0)."
@@ -257,8 +276,8 @@ class TestBadInput:
 
     def test_build(self):
         assert self.message(layers.Conv2D(4, (3, 5), name="c").build, (None, 5, 4, 3)) == (
-            "Conv2D layer 'c': the window must fit into the padded input. Along spatial axis 1 it spans 5 cells and the "
-            "padded input has 4. Received: kernel_size=(3, 5), dilation_rate=(1, 1), padding='valid', spatial sizes "
+            "Conv2D layer 'c': the window must fit into the padded input. Computed output size would be zero or "
+            "negative. Along spatial axis 1 it spans 5 cells and the padded input has 4. Received: kernel_size=(3, 5), dilation_rate=(1, 1), padding='valid', spatial sizes "
             "(5, 4)."
         )
 

@@ -1,5 +1,6 @@
 """Convolution against three kinds of oracle: NumPy, TensorFlow, and what any convolution must fulfil."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -282,13 +283,13 @@ class TestBadInput:
         )
 
     def test_unknown_algorithm(self):
-        expected = "`algorithm` must be one of 'auto', 'direct', 'gemm', 'native'. Received: algorithm='magic'."
+        expected = "`algorithm` must be one of 'auto', 'direct', 'gemm', 'native', or an object with the operations forward, input_gradient, kernel_gradient. Received: algorithm='magic'."
         assert self.message(ValueError, ops.conv, self.x, self.w, algorithm="magic") == f"conv: {expected}"
         assert self.message(ValueError, config.set_algorithm, "magic") == f"set_algorithm: {expected}"
 
     def test_kernel_too_large(self):
         assert self.message(ValueError, ops.conv, self.x[:, :2], self.w) == (
-            "conv: the window must fit into the padded input. Along spatial axis 0 it spans 3 cells and the padded "
+            "conv: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 3 cells and the padded "
             "input has 2. Received: kernel_size=(3, 2), dilation_rate=(1, 1), padding='valid', spatial sizes (2, 8)."
         )
 
@@ -307,3 +308,9 @@ class TestBadInput:
         assert self.message(TypeError, ops.conv, "picture", self.w).startswith(
             "conv: `inputs` and `kernel` must be floating-point tensors of one dtype. Received: inputs of dtype string"
         )
+
+
+def test_keras_variables_are_tensors_too():
+    kernel, bias = (keras.Variable(np.ones(shape, "float32")) for shape in ((2, 3, 4), (4,)))
+    x = np.ones((1, 5, 3), "float32")
+    np.testing.assert_array_equal(ops.conv(keras.Variable(x), kernel, bias=bias), np.full((1, 4, 4), 7))

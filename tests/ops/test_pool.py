@@ -259,7 +259,7 @@ class TestBadInput:
 
     def test_window_too_large(self):
         assert self.message(ValueError, ops.max_pool, self.x, (6, 2)) == (
-            "max_pool: the window must fit into the padded input. Along spatial axis 0 it spans 6 cells and the padded "
+            "max_pool: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 6 cells and the padded "
             "input has 5. Received: pool_size=(6, 2), dilation_rate=(1, 1), padding='valid', spatial sizes (5, 6)."
         )
 

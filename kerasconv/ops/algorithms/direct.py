@@ -38,6 +38,10 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw_t = x_t^T dy`, summed over examples and positions."""
+    if x.shape[-1] == groups:
+        g = _split_channels(dy, groups)
+        sums = [tf.reduce_sum(x_t[..., None] * g, range(x.shape.rank - 1)) for x_t in _taps(x, window)]
+        return tf.reshape(tf.stack(sums), [*window.size, 1, dy.shape[-1]])
     g = by_group(dy, groups)
     taps = [tf.matmul(by_group(x_t, groups), g, transpose_a=True) for x_t in _taps(x, window)]
     return ungroup(tf.concat(taps, 1), [*window.size, x.shape[-1] // groups])
@@ -68,5 +72,10 @@ def _transposed_product(dy: tf.Tensor, w: tf.Tensor, groups: int) -> tf.Tensor:
     """`(N, *S, G F)` times `(C, G F)^T`, group by group: `(N, *S, G C)`."""
     sizes = sizes_of(dy)[:-1]
     if w.shape[0] == 1:
-        return tf.reduce_sum(tf.reshape(dy * w[0], [*sizes, groups, w.shape[1] // groups]), -1)
+        return tf.reduce_sum(_split_channels(dy * w[0], groups), -1)
     return ungroup(tf.matmul(by_group(dy, groups), by_group(w, groups), transpose_b=True), sizes)
+
+
+def _split_channels(x: tf.Tensor, groups: int) -> tf.Tensor:
+    """`(N, *S, G C)` as `(N, *S, G, C)`."""
+    return tf.reshape(x, [*sizes_of(x)[:-1], groups, x.shape[-1] // groups])

@@ -5,7 +5,8 @@
 - one dimension is a two-dimensional image of height one;
 - pads other than `VALID` and `SAME` are added beforehand;
 - dilation in three dimensions, and dilation in any gradient, becomes a kernel with zeros between its taps;
-- groups in three dimensions, and groups in any gradient, are convolved one after the other.
+- groups in three dimensions, and groups in any gradient, are convolved one after the other, but for depthwise
+  convolutions in one and two dimensions, for which there are kernels.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
         return forward(x[:, None], w[None], _image_window(window), groups)[:, 0]
     options, pads = _options(window, sizes_of(x)[1:-1])
     x = pad(x, pads)
+    if _is_depthwise(window, groups, w.shape[-2]) and max(window.dilation) == 1:
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=_by_channel(w, groups), **options)
     if window.rank == 2:
         return tf.raw_ops.Conv2D(input=x, filter=w, dilations=[1, *window.dilation, 1], **options)
     return _per_group(lambda x, w: tf.raw_ops.Conv3D(input=x, filter=w, **options), groups, x, _dilated(w, window))
@@ -39,6 +42,10 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     options, pads = _options(window, sizes)
     padded = [n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True)]
     shape = [sizes_of(dy)[0], *padded, w.shape[-2]]
+    if _is_depthwise(window, groups, w.shape[-2]):
+        w, shape[-1] = _by_channel(_dilated(w, window), groups), groups
+        op = tf.raw_ops.DepthwiseConv2dNativeBackpropInput
+        return crop(op(input_sizes=shape, filter=w, out_backprop=dy, **options), pads)
     op = tf.raw_ops.Conv2DBackpropInput if window.rank == 2 else tf.raw_ops.Conv3DBackpropInputV2
     dx = _per_group(
         lambda dy, w: op(input_sizes=shape, filter=w, out_backprop=dy, **options), groups, dy, _dilated(w, window)
@@ -52,14 +59,30 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
         return kernel_gradient(x[:, None], dy[:, None], _image_window(window), groups)[0]
     options, pads = _options(window, sizes_of(x)[1:-1])
     shape = [*window.extent, x.shape[-1] // groups, dy.shape[-1] // groups]
-    op = tf.raw_ops.Conv2DBackpropFilter if window.rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
-    dw = _per_group(lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, pad(x, pads), dy)
+    x = pad(x, pads)
+    if _is_depthwise(window, groups, shape[-2]):
+        op = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter
+        dw = op(input=x, filter_sizes=[*window.extent, groups, shape[-1]], out_backprop=dy, **options)
+        dw = tf.reshape(dw, [*window.extent, 1, dy.shape[-1]])
+    else:
+        op = tf.raw_ops.Conv2DBackpropFilter if window.rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
+        dw = _per_group(lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, x, dy)
     return dw[tuple(slice(None, None, d) for d in window.dilation)]
+
+
+def _is_depthwise(window: Window, groups: int, channels: int) -> bool:
+    """Whether TensorFlow's depthwise kernels take this: one channel a group, two dimensions, one stride."""
+    return groups > 1 and channels == 1 and window.rank == 2 and len(set(window.strides)) == 1
+
+
+def _by_channel(w: tf.Tensor, groups: int) -> tf.Tensor:
+    """A kernel `(*K, 1, G F)` in the layout of depthwise kernels, `(*K, G, F)`."""
+    return tf.reshape(w, [*w.shape[:-2], groups, w.shape[-1] // groups])
 
 
 def _image_window(window: Window) -> Window:
     """The window of a one-dimensional convolution as that of an image of height one."""
-    return Window((1, *window.size), (1, *window.strides), (1, *window.dilation), ((0, 0), *window.pads))
+    return Window((1, *window.size), window.strides * 2, (1, *window.dilation), ((0, 0), *window.pads))
 
 
 def _options(window: Window, sizes: Sequence[Size]) -> tuple[dict[str, Any], Pads]:

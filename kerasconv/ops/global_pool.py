@@ -1,0 +1,103 @@
+"""Pooling over all spatial axes at once, and its gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasconv.ops import tensors
+from kerasconv.ops.symbolic import symbolic
+from kerasconv.ops.windows import sizes_of
+
+
+@symbolic
+def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool = False) -> tf.Tensor:
+    """The maximum over all spatial axes. Of several equal maxima each gets the same share of the gradient.
+
+    Args:
+        inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
+        keepdims: Whether to keep the spatial axes, with size one.
+
+    Returns:
+        Tensor `(batch, channels)`, or with the spatial axes kept.
+
+    Raises:
+        ValueError: If an argument is malformed.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.ops.global_max_pool(np.float32([1, 4, 3]).reshape(1, 3, 1)).numpy()
+        array([[4.]], dtype=float32)
+    """
+    x, axes = _global("global_max_pool", inputs, data_format)
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor) -> Any:
+        y = tf.reduce_max(x, axes, keepdims=True)
+
+        def grad(dy: tf.Tensor) -> tf.Tensor:
+            winners = tf.equal(x, y)
+            shares = tf.reduce_sum(tf.cast(winners, dy.dtype), axes, keepdims=True)
+            return tf.where(winners, dy / shares, tf.zeros([], dy.dtype))
+
+        return y, grad
+
+    y = call(x)
+    return y if keepdims else tf.squeeze(y, axes)
+
+
+@symbolic
+def global_average_pool(
+    inputs: Any, data_format: str | None = None, keepdims: bool = False, *, mask: Any = None
+) -> tf.Tensor:
+    """The mean over all spatial axes.
+
+    Args:
+        inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
+            `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
+        keepdims: Whether to keep the spatial axes, with size one.
+        mask: Booleans `(batch, *spatial)`: which cells to take the mean of. `None` for all.
+
+    Returns:
+        Tensor `(batch, channels)`, or with the spatial axes kept.
+
+    Raises:
+        TypeError: If `inputs` is not floating-point.
+
+    Example:
+        >>> import kerasconv, numpy as np
+        >>> kerasconv.ops.global_average_pool(np.float32([1, 4, 4]).reshape(1, 3, 1)).numpy()
+        array([[3.]], dtype=float32)
+    """
+    x, axes = _global("global_average_pool", inputs, data_format)
+    tensors.check_floating("global_average_pool", inputs=x)
+    dtype, x = x.dtype, tensors.widened(x)
+    if mask is None:
+        weights = tf.ones([], x.dtype)
+        total = tf.cast(tf.reduce_prod([sizes_of(x)[axis] for axis in axes]), x.dtype)
+    else:
+        mask = tf.expand_dims(tf.cast(mask, tf.bool), 1 if axes[0] == 2 else -1)
+        x = tf.where(mask, x, tf.zeros([], x.dtype))
+        weights = tf.cast(mask, x.dtype)
+        total = tf.reduce_sum(weights, axes, keepdims=True)
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor) -> Any:
+        def grad(dy: tf.Tensor) -> tf.Tensor:
+            return tf.broadcast_to(dy / total * weights, tf.shape(x))
+
+        return tf.reduce_sum(x, axes, keepdims=True) / total, grad
+
+    y = tf.cast(call(x), dtype)
+    return y if keepdims else tf.squeeze(y, axes)
+
+
+def _global(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, list[int]]:
+    """The input of a global pooling as a tensor, and its spatial axes."""
+    (x,) = tensors.convert(caller, inputs=inputs)
+    rank = tensors.check_rank(caller, x)
+    first = 1 if tensors.data_format(caller, data_format) == "channels_last" else 2
+    return x, list(range(first, first + rank))

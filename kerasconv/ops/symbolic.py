@@ -1,0 +1,38 @@
+"""What lets an operation take the symbolic tensors of Keras' functional API."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import keras
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@keras.saving.register_keras_serializable(package="kerasconv")
+class Function(keras.Operation):
+    """A function of `kerasconv.ops` as a node of a functional model, saved by its name."""
+
+    def __init__(self, function: str, name: str | None = None):
+        super().__init__(name=name)
+        self.function = function
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function gives."""
+        from kerasconv import ops
+
+        return getattr(ops, self.function)(*args, **kwargs)
+
+
+def symbolic(function: F) -> F:
+    """`function`, which given a `keras.KerasTensor` gives one, and becomes a node of the functional model."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(value, keras.KerasTensor) for value in (*args, *kwargs.values())):
+            return Function(function.__name__).symbolic_call(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return cast(F, call)
