@@ -4,7 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-lowest lint bench clean
+.PHONY: run test test-lowest lint bench scoreboard clean
 
 run: .venv/installed
 	$(BIN)/kerasconv demo
@@ -23,6 +23,10 @@ lint: .venv/installed-dev
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# What Keras', ONNX' and PyTorch's own tests say, written to docs/scoreboard.md.
+scoreboard: .venv/installed-scoreboard
+	$(BIN)/python -m scoreboard
 
 clean:
 	rm -rf .venv .venv-lowest demo-output

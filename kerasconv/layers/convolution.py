@@ -282,7 +282,7 @@ class TransposedMixin(KernelMixin):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
-        return super().get_config() | {"groups": self.groups}
+        return super().get_config() | {"groups": self.groups, "output_padding": self.output_padding}
 
 
 @keras.saving.register_keras_serializable(package="kerasconv")

@@ -1,0 +1,168 @@
+"""What a conversion does to each layer of a model, and what it cannot do; found out before anything is converted."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+import keras
+
+from kerasconv.interop import structure
+from kerasconv.interop.counterparts import House, NotConvertibleError, counterpart
+from kerasconv.interop.remake import config_of, reason, remake
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What becomes of one layer.
+
+    Attributes:
+        path: Where it stands in the model.
+        before: Its class.
+        after: The class of its copy, the same if it stays what it is; `None` if it cannot be converted.
+        problem: Why it cannot be converted, else empty.
+    """
+
+    path: str
+    before: type[keras.Layer]
+    after: type[keras.Layer] | None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        if self.after is None:
+            return f"{self.path} ({_long_name(self.before)}): {self.problem}"
+        return f"{self.path}: {_long_name(self.before)} " + (
+            "stays" if self.after is self.before else f"becomes {_long_name(self.after)}"
+        )
+
+
+def _long_name(kind: type[keras.Layer]) -> str:
+    return f"{kind.__module__.split('.')[0]} {kind.__name__}"
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What becomes of each layer of a model. Printed, it is one line per layer.
+
+    Models in the model, and layers that hold layers to exchange, are listed by what they hold.
+
+    Attributes:
+        rows: One per layer, in the order of the model.
+    """
+
+    rows: tuple[Conversion, ...]
+
+    @property
+    def replaced(self) -> tuple[Conversion, ...]:
+        """The layers that are exchanged."""
+        return tuple(row for row in self.rows if row.after not in (None, row.before))
+
+    @property
+    def problems(self) -> tuple[Conversion, ...]:
+        """The layers that cannot be converted."""
+        return tuple(row for row in self.rows if row.after is None)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.rows))
+
+
+def conversion_report(model: keras.Model, to: House = "kerasconv") -> ConversionReport:
+    """What `convert_model` would do to each layer of a model, and what it could not do. Nothing is converted.
+
+    Args:
+        model: The model.
+        to: `"kerasconv"` or `"keras"`.
+
+    Raises:
+        TypeError: If `model` is no Keras model.
+        ValueError: If `to` is neither.
+
+    Example:
+        >>> import keras, kerasconv
+        >>> stock = keras.Sequential([keras.layers.Conv2D(4, 3, name="conv"), keras.layers.Flatten(name="flatten")])
+        >>> print(kerasconv.interop.conversion_report(stock))
+        conv: keras Conv2D becomes kerasconv Conv2D
+        flatten: keras Flatten stays
+    """
+    return Plan(model, to, "conversion_report").report()
+
+
+class Plan:
+    """What becomes of each layer of a model, with the new layers: unbuilt, and with sub-layers of their own making.
+
+    Attributes:
+        rows: What becomes of each layer.
+        new: The layer that takes the place of each, by the `id` of the original. Models with a graph are not in it.
+
+    Raises:
+        TypeError: If `model` is no Keras model.
+        ValueError: If `to` is no house.
+    """
+
+    def __init__(self, model: keras.Model, to: House, caller: str):
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"{caller}: `model` must be a Keras model. Received: {model!r}.")
+        if to not in ("kerasconv", "keras"):
+            raise ValueError(f"{caller}: `to` must be 'kerasconv' or 'keras'. Received: to={to!r}.")
+        self.rows: list[Conversion] = []
+        self.new: dict[int, keras.Layer] = {}
+        self._to = to
+        self._exchanged = {id(layer) for _, layer in structure.walk(model) if self._is_exchanged(layer)}
+        self._seen: set[int] = set()
+        self._plan(model, (), model.name)
+
+    def report(self) -> ConversionReport:
+        """All rows."""
+        return ConversionReport(tuple(self.rows))
+
+    def opens(self, layer: keras.Layer) -> bool:
+        """Whether layers inside this one are exchanged, so that it is made again with other ones in it."""
+        return any(id(inner) in self._exchanged for _, inner in structure.walk(layer))
+
+    def _is_exchanged(self, layer: keras.Layer) -> bool:
+        try:
+            return counterpart(layer, self._to) is not None
+        except NotConvertibleError:
+            return True
+
+    def _plan(self, layer: keras.Layer, where: structure.Where, path: str) -> None:
+        if id(layer) in self._seen:
+            return
+        self._seen.add(id(layer))
+        wired = structure.is_wired(layer)
+        kind: type[keras.Layer] | None = type(layer)
+        problem = ""
+        try:
+            if wired:
+                _check_constructor(layer)
+            else:
+                described = counterpart(layer, self._to) or (type(layer), config_of(layer))
+                kind = described[0]
+                self.new[id(layer)] = remake(*described, layer)
+        except NotConvertibleError as error:
+            kind, problem = None, str(error)
+        except Exception as error:  # a class may raise what it likes
+            kind, problem = None, f"`from_config(get_config())` must make it again. It raises {reason(error)}"
+        opened = wired or self.opens(layer)
+        if problem or not opened:
+            self.rows.append(Conversion(path, type(layer), kind, problem))
+        if opened:
+            for step, inner in structure.sublayers(layer).items():
+                self._plan(inner, (*where, *step), structure.path((*where, *step)))
+
+
+def _check_constructor(model: keras.Model) -> None:
+    """Raises unless the class of a functional or Sequential model is made from layers alone, as its base is."""
+    if structure.is_functional(model):
+        base, plain = ("inputs", "outputs"), "keras.Model(model.input, model.output)"
+    else:
+        base, plain = ("layers",), "keras.Sequential(model.layers)"
+    signature = inspect.signature(type(model).__init__)
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    kinds = {name: parameter.kind for name, parameter in list(signature.parameters.items())[1:]}
+    own = {name for name, kind in kinds.items() if kind not in variadic} - {*base, "name", "trainable"}
+    if own or not (set(base) <= set(kinds) or variadic <= set(kinds.values())):
+        raise NotConvertibleError(
+            f"its constructor must take {' and '.join(f'`{name}`' for name in base)}, and nothing of its own. "
+            f"Received: __init__{signature}. `{plain}` is the same without the class."
+        )

@@ -1,0 +1,151 @@
+"""What a model is made of: its layers, by path, and its graph, where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import keras
+
+Where = tuple[str | int, ...]
+"""The steps to a sub-layer: the name of a layer in a model, or an attribute, then keys and indices."""
+
+
+def is_functional(layer: Any) -> bool:
+    """Whether this is a functional model, of whatever class: a graph of layers and a model in one."""
+    return isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
+
+
+def is_wired(layer: Any) -> bool:
+    """Whether this is a functional or Sequential model: one that says itself how its layers hang together."""
+    return is_functional(layer) or isinstance(layer, keras.Sequential)
+
+
+def graph(layer: Any) -> keras.Model | None:
+    """The graph of a functional model, or of a Sequential one that has been built; `None` for anything else."""
+    if is_functional(layer):
+        return layer
+    if isinstance(layer, keras.Sequential) and is_connected(layer):
+        return keras.Model(layer.inputs[0], layer.outputs[0], name=layer.name)
+    return None
+
+
+def is_connected(model: keras.Sequential) -> bool:
+    """Whether a Sequential model has become a graph, by an input shape or by its first call."""
+    return getattr(model, "inputs", None) is not None
+
+
+def run_graph(model: keras.Model, inputs: Any, operation_fn: Callable[[Any], Callable[..., Any]]) -> Any:
+    """What a graph makes of `inputs` when `operation_fn(operation)` is called in the place of each operation.
+
+    As in `keras.models.clone_model`, which does the same. `inputs` may be anything, in the structure of `model.input`.
+    """
+    return model._run_through_graph(inputs, operation_fn=operation_fn)
+
+
+def sublayers(layer: Any) -> dict[Where, keras.Layer]:
+    """The layers right inside a layer or model.
+
+    In functional and Sequential models they are called by their names, elsewhere by the attribute that holds them,
+    itself or in lists, tuples and dictionaries.
+    """
+    if is_wired(layer):
+        return {(inner.name,): inner for inner in layer.layers if not isinstance(inner, keras.layers.InputLayer)}
+    return {(name, *where): inner for name, value in attributes(layer).items() for where, inner in _layers_in(value)}
+
+
+def attributes(layer: keras.Layer) -> dict[str, Any]:
+    """The attributes that a layer has beside those that Keras and TensorFlow give every layer."""
+    return {
+        name: value
+        for name, value in vars(layer).items()
+        if name not in _bookkeeping() and not name.startswith("_self_")
+    }
+
+
+@cache
+def _bookkeeping() -> frozenset[str]:
+    return frozenset(vars(keras.layers.Layer()))
+
+
+def _layers_in(value: Any) -> Iterator[tuple[Where, keras.Layer]]:
+    if isinstance(value, keras.Layer):
+        yield (), value
+    elif isinstance(value, dict | list | tuple):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from (((key, *where), inner) for where, inner in _layers_in(entry))
+
+
+def path(where: Where) -> str:
+    """How a place is written: `block/convs/0`."""
+    return "/".join(map(str, where))
+
+
+def walk(layer: keras.Layer) -> Iterator[tuple[Where, keras.Layer]]:
+    """All layers inside a layer or model, each once, a layer before those inside it, in the order of the model.
+
+    Example:
+        >>> import keras
+        >>> head = keras.Sequential([keras.layers.Dense(2, name="logits")], name="head")
+        >>> model = keras.Sequential([keras.layers.Flatten(name="flatten"), head])
+        >>> [path(where) for where, _ in walk(model)]
+        ['flatten', 'head', 'head/logits']
+    """
+    seen: set[int] = set()
+
+    def inside(outer: keras.Layer, where: Where) -> Iterator[tuple[Where, keras.Layer]]:
+        for step, inner in sublayers(outer).items():
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                yield (*where, *step), inner
+                yield from inside(inner, (*where, *step))
+
+    return inside(layer, ())
+
+
+def own_variables(layer: keras.Layer) -> list[keras.Variable]:
+    """The variables of a layer that are not those of layers inside it; random seeds are among them."""
+    return _own(layer, "variables")
+
+
+def own_weights(layer: keras.Layer) -> list[keras.Variable]:
+    """The weights of a layer that are not those of layers inside it."""
+    return _own(layer, "weights")
+
+
+def _own(layer: keras.Layer, kind: str) -> list[keras.Variable]:
+    inner = {id(variable) for sublayer in sublayers(layer).values() for variable in getattr(sublayer, kind)}
+    return [variable for variable in getattr(layer, kind) if id(variable) not in inner]
+
+
+def exchange(layer: keras.Layer, new: dict[int, keras.Layer]) -> None:
+    """Puts other layers in the places of sub-layers of a layer that is no functional or Sequential model.
+
+    Args:
+        layer: The layer. It may be built already.
+        new: The layer to take the place of each, by the `id` of the one that goes.
+    """
+    for old in sublayers(layer).values():
+        if id(old) in new and layer._tracker.is_in_store("layers", old):
+            layer._tracker.replace_tracked_value("layers", old, new[id(old)])
+
+    def exchanged(value: Any) -> Any:
+        if isinstance(value, keras.Layer):
+            return new.get(id(value), value)
+        if isinstance(value, dict | list):
+            for key, entry in list(value.items() if isinstance(value, dict) else enumerate(value)):
+                value[key] = exchanged(entry)
+        elif isinstance(value, tuple) and any(True for _ in _layers_in(value)):
+            entries = [exchanged(entry) for entry in value]
+            return (
+                value._replace(**dict(zip(value._fields, entries, strict=True)))
+                if hasattr(value, "_fields")
+                else tuple(entries)
+            )
+        return value
+
+    for name, value in attributes(layer).items():
+        other = exchanged(value)
+        if other is not value:
+            setattr(layer, name, other)
