@@ -157,7 +157,8 @@ def conv_transpose(
     (groups,) = geometry.standardize_tuple(groups, 1, "groups", name)
     if None in (x.shape[-1], *w.shape) or x.shape[-1] != w.shape[-1] or x.shape[-1] % groups:
         raise ValueError(
-            f"{name}: the channels of `inputs` must be the kernel's last size and a multiple of the groups, all known. "
+            f"{name}: the number of input channels must match the kernel's last size, and be a multiple of the groups, "
+            f"all known. "
             f"Received: inputs of shape {x.shape} (channels last), a kernel of shape {w.shape}, groups={groups}."
         )
     w = _mirrored(w) if flip_kernel else w
@@ -481,8 +482,8 @@ def _groups(x: tf.Tensor, w: tf.Tensor) -> int:
         )
     if per_group == 0 or channels % per_group or filters % max(channels // per_group, 1):
         raise ValueError(
-            f"conv: the channels of `inputs` must be a multiple of the kernel's next to last size (their ratio is "
-            f"the number of groups), and the filters a multiple of the groups. "
+            f"conv: the number of input channels must match the kernel: be a multiple of its next to last size "
+            f"(their ratio is the number of groups), and the filters a multiple of the groups. "
             f"Received: {channels} channels and a kernel of shape {w.shape}."
         )
     return channels // per_group

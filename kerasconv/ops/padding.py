@@ -37,8 +37,8 @@ def pad(
 
     Args:
         x: Tensor of any rank and dtype.
-        pad_width: Cells to add, for all axes, the batch too: one int for every side, one int per axis, or one
-            `(before, after)` pair per axis.
+        pad_width: Cells to add, as in NumPy: one int for every side of every axis, the batch too; one
+            `(before, after)` pair for all axes; or one for each axis.
         mode: `"constant"`, `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; for the last two also NumPy's
             names, `"edge"` and `"wrap"`.
         constant_values: What to add in the mode `"constant"`; `None` for 0.
@@ -61,17 +61,19 @@ def pad(
     check_padding_mode(mode, "pad", "mode")
     if mode != "constant" and constant_values is not None:
         raise ValueError(
-            f'pad: `constant_values` goes with `mode="constant"` only. '
+            f"pad: Argument `constant_values` can only be provided when `mode == 'constant'`. "
             f"Received: constant_values={constant_values!r}, mode={mode!r}."
         )
     (x,) = tensors.convert("pad", x=x)
+    rank = x.shape.rank
+    for_all = geometry.standardize_pairs([pad_width], 1) if isinstance(pad_width, Sequence) else None
     if isinstance(pad_width, Sequence) and len(pad_width) == 1:
-        pad_width = tuple(pad_width) * x.shape.rank
-    pads = geometry.standardize_pairs(pad_width, x.shape.rank)
+        for_all = geometry.standardize_pairs(pad_width, 1)
+    pads = for_all * rank if for_all else geometry.standardize_pairs(pad_width, rank)
     if pads is None:
         raise ValueError(
-            f"pad: `pad_width` must be an int, or for each of the {x.shape.rank} axes an int or a (before, after) "
-            f"pair, none of them negative. Received: pad_width={pad_width!r}."
+            f"pad: `pad_width` must be an int, or for all or for each of the {rank} axes a (before, after) pair, "
+            f"none of them negative. Received: pad_width={pad_width!r}."
         )
     return pad_with(x, pads, mode, 0 if constant_values is None else constant_values, "pad")
 

@@ -272,12 +272,12 @@ class TestBadInput:
 
     def test_channels(self):
         assert self.message(ValueError, ops.conv, self.x, self.w[:, :, :5]) == (
-            "conv: the channels of `inputs` must be a multiple of the kernel's next to last size (their ratio is the "
+            "conv: the number of input channels must match the kernel: be a multiple of its next to last size (their ratio is the "
             "number of groups), and the filters a multiple of the groups. "
             "Received: 6 channels and a kernel of shape (3, 2, 5, 4)."
         )
         assert self.message(ValueError, ops.conv, self.x, self.w[:, :, :2]) == (
-            "conv: the channels of `inputs` must be a multiple of the kernel's next to last size (their ratio is the "
+            "conv: the number of input channels must match the kernel: be a multiple of its next to last size (their ratio is the "
             "number of groups), and the filters a multiple of the groups. "
             "Received: 6 channels and a kernel of shape (3, 2, 2, 4)."
         )

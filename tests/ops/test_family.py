@@ -221,8 +221,8 @@ class TestBadInput:
             ),
             (
                 lambda x: ops.conv_transpose(x, np.ones((3, 3, 5, 3), "float32")),
-                "conv_transpose: the channels of `inputs` must be the kernel's last size and a multiple of the groups, "
-                "all known. Received: inputs of shape (2, 6, 7, 4) (channels last), a kernel of shape (3, 3, 5, 3), "
+                "conv_transpose: the number of input channels must match the kernel's last size, and be a multiple of the "
+                "groups, all known. Received: inputs of shape (2, 6, 7, 4) (channels last), a kernel of shape (3, 3, 5, 3), "
                 "groups=1.",
             ),
             (

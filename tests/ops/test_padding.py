@@ -83,6 +83,7 @@ def test_pad():
     np.testing.assert_array_equal(dx, [[3, 12]])
     np.testing.assert_array_equal(outer.gradient(dx, x), [[6, 12]])
     np.testing.assert_array_equal(ops.pad([1, 2], 1), [0, 1, 2, 0])
+    np.testing.assert_array_equal(ops.pad(np.ones((2, 3)), (1, 2)), np.pad(np.ones((2, 3)), (1, 2)))
     np.testing.assert_array_equal(ops.pad([[1], [2]], ((0, 1),)).shape, [3, 2])
 
 
@@ -97,7 +98,7 @@ def test_bad_pads(pad_width):
     with pytest.raises(ValueError) as error:
         ops.pad(np.ones((2, 3)), pad_width)
     assert str(error.value) == (
-        "pad: `pad_width` must be an int, or for each of the 2 axes an int or a (before, after) pair, none of them "
+        "pad: `pad_width` must be an int, or for all or for each of the 2 axes a (before, after) pair, none of them "
         f"negative. Received: pad_width={pad_width!r}."
     )
 
@@ -112,7 +113,7 @@ def test_bad_pads(pad_width):
         ),
         (
             (np.ones((2, 3)), 1, "reflect", 7),
-            "pad: `constant_values` goes with `mode=\"constant\"` only. Received: constant_values=7, mode='reflect'.",
+            "pad: Argument `constant_values` can only be provided when `mode == 'constant'`. Received: constant_values=7, mode='reflect'.",
         ),
         (
             (np.ones((2, 3)), ((0, 0), (1, 3)), "reflect"),
