@@ -22,7 +22,7 @@ DEVIATIONS = (
     Deviation(
         "torch",
         "lp_pool*signed powers",
-        "PyTorch raises the numbers themselves to an odd or broken power, and gives NaN where the sum is negative; "
+        "PyTorch raises the numbers themselves to an odd power, and gives NaN where their sum is negative; "
         "kerasconv, like ONNX, raises their magnitudes",
     ),
     Deviation(

@@ -97,7 +97,7 @@ def versions() -> str:
 
 
 def _summary(sessions: Sequence[Session]) -> str:
-    rows = [[s.title, *s.row(), f"{s.seconds / 60:.0f} min"] for s in sessions]
+    rows = [[s.title, *s.row(), f"{s.seconds:.0f} s"] for s in sessions]
     return _table(["judge", "cases", *COUNTED, "time"], rows)
 
 

@@ -168,6 +168,7 @@ def judge(select: str = "") -> Iterator[Verdict]:
 
     groups = [(info.name, info.variant_test_name, info) for info in op_db if info.name in FUNCTIONS]
     groups += [(f"nn.functional.lp_pool{rank}d", "", None) for rank in (1, 2, 3)]
+    groups.sort(key=lambda group: list(FUNCTIONS).index(group[0]))
     for lacking in sorted(FUNCTIONS.keys() - {name for name, _, _ in groups}):
         yield failed(lacking, lacking, "PyTorch's suite has no samples of this function")
     for name, variant, info in groups:

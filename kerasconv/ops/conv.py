@@ -233,7 +233,7 @@ def depthwise_conv(
     channels = x.shape[-1] if tensors.data_format("depthwise_conv", data_format) == "channels_last" else x.shape[1]
     if None in (channels, *w.shape) or channels != w.shape[-2]:
         raise ValueError(
-            f"depthwise_conv: the channels of `inputs` must be the kernel's next to last size, both known. "
+            f"depthwise_conv: the number of input channels must match the kernel's next to last size, both known. "
             f"Received: {channels} channels and a kernel of shape {w.shape}."
         )
     return conv(

@@ -242,7 +242,7 @@ class TestBadInput:
             ),
             (
                 lambda x: ops.depthwise_conv(x, np.ones((3, 3, 5, 1), "float32")),
-                "depthwise_conv: the channels of `inputs` must be the kernel's next to last size, both known. "
+                "depthwise_conv: the number of input channels must match the kernel's next to last size, both known. "
                 "Received: 4 channels and a kernel of shape (3, 3, 5, 1).",
             ),
             (

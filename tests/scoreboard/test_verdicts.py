@@ -114,7 +114,7 @@ def test_the_report():
         seconds=90,
     )
     text = report.markdown([session], "make scoreboard")
-    assert "| A judge | 6 | 2 | 2 | 1 | 1 | 2 min |" in text
+    assert "| A judge | 6 | 2 | 2 | 1 | 1 | 90 s |" in text
     assert "| Conv | 4 | 2 | 2 | 0 | 0 | to 1e-6 |" in text
     assert "| Pool | 2 | 0 | 0 | 1 | 1 |  |" in text
     assert (
