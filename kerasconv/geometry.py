@@ -410,13 +410,13 @@ def standardize_padding(padding: Any, rank: int, caller: str, *, causal: bool = 
     )
 
 
-def standardize_pairs(value: Any, axes: int) -> Pads | None:
+def standardize_pairs(value: Any, axes: int, minimum: int | None = 0) -> Pads | None:
     """`value`, one int or for each of the axes an int or a pair of ints, as pairs; `None` if it is something else."""
     entries = [value] * axes if _is_int(value) else value
     if not isinstance(entries, Sequence) or len(entries) != axes:
         return None
     pairs = [(entry, entry) if _is_int(entry) else entry for entry in entries]
-    return tuple((int(lo), int(hi)) for lo, hi in pairs) if all(map(_is_pair, pairs)) else None
+    return tuple((int(lo), int(hi)) for lo, hi in pairs) if all(_is_pair(p, minimum) for p in pairs) else None
 
 
 def standardize_data_format(data_format: Any, caller: str) -> str:
@@ -436,5 +436,6 @@ def _is_int(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0
 
 
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, Sequence) and len(value) == 2 and all(_is_int(v) and v >= 0 for v in value)
+def _is_pair(value: Any, minimum: int | None = 0) -> bool:
+    in_range = isinstance(value, Sequence) and all(_is_int(v) and (minimum is None or v >= minimum) for v in value)
+    return in_range and len(value) == 2

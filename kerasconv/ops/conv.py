@@ -44,7 +44,7 @@ def conv(
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
             `"channels_first"`. Its rank less two is the number of spatial axes.
         kernel: Tensor `(*kernel_size, channels // groups, filters)` of the same dtype. The number of groups is read
-            off it.
+            off it; where the channels are not known before the graph runs, it is taken for one.
         strides: Step of the window, one int or one per spatial axis. Goes together with `dilation_rate`.
         padding: `"valid"`, `"same"`, in one dimension `"causal"`; or cells to add, as one int for every side, one
             int per axis, or one `(before, after)` pair per axis.
@@ -81,6 +81,7 @@ def conv(
     check_padding_mode(padding_mode, "conv")
     data_format = tensors.data_format("conv", data_format)
     x = tensors.channels_last(x, data_format)
+    x = tensors.with_channels(x, w.shape[-2])  # one group, then
     groups = _groups(x, w)
     w = _mirrored(w) if flip_kernel else w
     window = geometry.window(
@@ -153,12 +154,12 @@ def conv_transpose(
     tensors.check_floating(name, inputs=x, kernel=w)
     rank = tensors.check_rank(name, x, w.shape.rank)
     data_format = tensors.data_format(name, data_format)
-    x = tensors.channels_last(x, data_format)
+    x = tensors.with_channels(tensors.channels_last(x, data_format), w.shape[-1])
     (groups,) = geometry.standardize_tuple(groups, 1, "groups", name)
     if None in (x.shape[-1], *w.shape) or x.shape[-1] != w.shape[-1] or x.shape[-1] % groups:
         raise ValueError(
             f"{name}: the number of input channels must match the kernel's last size, and be a multiple of the groups, "
-            f"all known. "
+            f"with a kernel of known shape. "
             f"Received: inputs of shape {x.shape} (channels last), a kernel of shape {w.shape}, groups={groups}."
         )
     w = _mirrored(w) if flip_kernel else w
@@ -230,25 +231,26 @@ def depthwise_conv(
     """
     x, w = tensors.convert("depthwise_conv", inputs=inputs, kernel=kernel)
     rank = tensors.check_rank("depthwise_conv", x, w.shape.rank)
-    channels = x.shape[-1] if tensors.data_format("depthwise_conv", data_format) == "channels_last" else x.shape[1]
-    if None in (channels, *w.shape) or channels != w.shape[-2]:
+    data_format = tensors.data_format("depthwise_conv", data_format)
+    x = tensors.with_channels(tensors.channels_last(x, data_format), w.shape[-2])
+    if None in w.shape or x.shape[-1] != w.shape[-2]:
         raise ValueError(
-            f"depthwise_conv: the number of input channels must match the kernel's next to last size, both known. "
-            f"Received: {channels} channels and a kernel of shape {w.shape}."
+            f"depthwise_conv: the number of input channels must match the kernel's next to last size, and the "
+            f"kernel be of known shape. Received: {x.shape[-1]} channels and a kernel of shape {w.shape}."
         )
-    return conv(
+    y = conv(
         x,
         tf.reshape(w, [*w.shape[:rank], 1, -1]),
         strides,
         padding,
-        data_format,
+        "channels_last",
         dilation_rate,
-        bias=bias,
         padding_mode=padding_mode,
         padding_value=padding_value,
         flip_kernel=flip_kernel,
         algorithm=algorithm,
     )
+    return _finish(y, bias, data_format)
 
 
 @symbolic
@@ -476,10 +478,7 @@ def _groups(x: tf.Tensor, w: tf.Tensor) -> int:
     """The number of groups, read off the channels of the input and the kernel."""
     channels, per_group, filters = x.shape[-1], w.shape[-2], w.shape[-1]
     if None in (channels, *w.shape):
-        raise ValueError(
-            f"conv: the channels of `inputs` and the shape of `kernel` must be known. "
-            f"Received: inputs of shape {x.shape} (channels last) and a kernel of shape {w.shape}."
-        )
+        raise ValueError(f"conv: the shape of `kernel` must be known. Received: a kernel of shape {w.shape}.")
     if per_group == 0 or channels % per_group or filters % max(channels // per_group, 1):
         raise ValueError(
             f"conv: the number of input channels must match the kernel: be a multiple of its next to last size "

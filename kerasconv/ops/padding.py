@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import geometry
-from kerasconv.geometry import Pads, Size, is_zero
+from kerasconv.geometry import Pads, Size, is_zero, positive
 from kerasconv.ops import tensors
 from kerasconv.ops.symbolic import symbolic
 from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
@@ -38,7 +38,8 @@ def pad(
     Args:
         x: Tensor of any rank and dtype.
         pad_width: Cells to add, as in NumPy: one int for every side of every axis, the batch too; one
-            `(before, after)` pair for all axes; or one for each axis.
+            `(before, after)` pair for all axes; or one for each axis. A negative number cuts cells off, as in
+            PyTorch: once the others have been added; but before, where they are `"circular"`.
         mode: `"constant"`, `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; for the last two also NumPy's
             names, `"edge"` and `"wrap"`.
         constant_values: What to add in the mode `"constant"`; `None` for 0.
@@ -48,7 +49,7 @@ def pad(
 
     Raises:
         ValueError: If an argument is malformed, or an axis has too few cells for its pads: `"reflect"` needs one more
-            cell than each pad, `"symmetric"` and `"circular"` as many, `"replicate"` one.
+            cell than each pad, `"symmetric"` and `"circular"` as many, `"replicate"` one; a cut those it cuts off.
 
     Example:
         >>> import kerasconv
@@ -66,16 +67,33 @@ def pad(
         )
     (x,) = tensors.convert("pad", x=x)
     rank = x.shape.rank
-    for_all = geometry.standardize_pairs([pad_width], 1) if isinstance(pad_width, Sequence) else None
-    if isinstance(pad_width, Sequence) and len(pad_width) == 1:
-        for_all = geometry.standardize_pairs(pad_width, 1)
-    pads = for_all * rank if for_all else geometry.standardize_pairs(pad_width, rank)
+    pads = _pads_of_all_axes(pad_width, rank)
     if pads is None:
         raise ValueError(
-            f"pad: `pad_width` must be an int, or for all or for each of the {rank} axes a (before, after) pair, "
-            f"none of them negative. Received: pad_width={pad_width!r}."
+            f"pad: `pad_width` must be an int, or for all or for each of the {rank} axes a (before, after) pair. "
+            f"Received: pad_width={pad_width!r}."
         )
-    return pad_with(x, pads, mode, 0 if constant_values is None else constant_values, "pad")
+    if any(n is not None and n + min(lo, 0) + min(hi, 0) < 0 for n, (lo, hi) in zip(x.shape, pads, strict=True)):
+        raise ValueError(
+            f"pad: `pad_width` must not cut off more cells than there are. "
+            f"Received: pad_width={pad_width!r} for a tensor of shape {x.shape}."
+        )
+    added = tuple((positive(lo), positive(hi)) for lo, hi in pads)
+    cut = tuple((positive(-lo), positive(-hi)) for lo, hi in pads)
+    value = 0 if constant_values is None else constant_values
+    if mode == "circular":
+        return pad_with(_cut(x, cut), added, mode, value, "pad")
+    return _cut(pad_with(x, added, mode, value, "pad"), cut)
+
+
+def _pads_of_all_axes(pad_width: Any, rank: int) -> Pads | None:
+    """A `pad_width` as pairs, one for each axis; `None` if it is none."""
+    if isinstance(pad_width, Sequence):
+        one_pair = pad_width if len(pad_width) == 1 else [pad_width]
+        for_all = geometry.standardize_pairs(one_pair, 1, minimum=None)
+        if for_all:
+            return for_all * rank
+    return geometry.standardize_pairs(pad_width, rank, minimum=None)
 
 
 def pad_with(x: tf.Tensor, pads: Pads, mode: str, value: float, caller: str) -> tf.Tensor:

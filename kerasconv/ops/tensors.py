@@ -69,6 +69,11 @@ def widened(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
 
 
+def with_channels(x: tf.Tensor, channels: int | None) -> tf.Tensor:
+    """`x`, of which so many channels are required, when it runs, if their number is not known before."""
+    return tf.ensure_shape(x, [*x.shape[:-1], channels]) if x.shape[-1] is None else x
+
+
 def channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
     """`x` with its channels on the last axis."""
     return x if data_format == "channels_last" else tf.transpose(x, [0, *range(2, x.shape.rank), 1])

@@ -202,6 +202,28 @@ class TestFunctionalModels:
         assert ops.conv_transpose(x, keras.KerasTensor((3, 3, 4, 6)), 2, "same").shape == (None, None, 18, 4)
         assert ops.adaptive_average_pool(keras.KerasTensor((None, 8, 9, 6)), (3, None)).shape == (None, 3, 9, 6)
 
+    def test_unknown_channels_are_those_that_the_kernel_takes(self):
+        x, kernel = keras.KerasTensor((2, 10, None)), keras.KerasTensor((3, 5, 4))
+        assert ops.conv(x, kernel).shape == (2, 8, 4)
+        assert ops.depthwise_conv(x, kernel).shape == (2, 8, 20)
+        assert ops.separable_conv(x, kernel, keras.KerasTensor((1, 20, 7))).shape == (2, 8, 7)
+        assert ops.conv_transpose(
+            keras.KerasTensor((2, None, 10)), kernel, 1, "same", None, "channels_first"
+        ).shape == (
+            2,
+            5,
+            10,
+        )
+
+    def test_other_channels_than_the_kernel_takes_are_found_when_the_graph_runs(self):
+        @tf.function(input_signature=[tf.TensorSpec([1, 10, None])])
+        def run(x):
+            return ops.conv(x, tf.ones((3, 5, 4)))
+
+        np.testing.assert_array_equal(run(tf.ones((1, 10, 5))), tf.fill((1, 8, 4), 15.0))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is not compatible with expected shape"):
+            run(tf.ones((1, 10, 10)))
+
 
 class TestBadInput:
     x = np.ones((2, 6, 7, 4), "float32")
@@ -222,7 +244,7 @@ class TestBadInput:
             (
                 lambda x: ops.conv_transpose(x, np.ones((3, 3, 5, 3), "float32")),
                 "conv_transpose: the number of input channels must match the kernel's last size, and be a multiple of the "
-                "groups, all known. Received: inputs of shape (2, 6, 7, 4) (channels last), a kernel of shape (3, 3, 5, 3), "
+                "groups, with a kernel of known shape. Received: inputs of shape (2, 6, 7, 4) (channels last), a kernel of shape (3, 3, 5, 3), "
                 "groups=1.",
             ),
             (
@@ -242,8 +264,8 @@ class TestBadInput:
             ),
             (
                 lambda x: ops.depthwise_conv(x, np.ones((3, 3, 5, 1), "float32")),
-                "depthwise_conv: the number of input channels must match the kernel's next to last size, both known. "
-                "Received: 4 channels and a kernel of shape (3, 3, 5, 1).",
+                "depthwise_conv: the number of input channels must match the kernel's next to last size, and "
+                "the kernel be of known shape. Received: 4 channels and a kernel of shape (3, 3, 5, 1).",
             ),
             (
                 lambda x: ops.average_pool(x, 2, divisor_override=0),
