@@ -27,7 +27,7 @@ def convert_model(model: keras.Model, to: House = "kerasconv") -> keras.Model:
     It takes functional and Sequential models, models in models, layers that hold layers (`TimeDistributed`,
     `Bidirectional`, your own), and subclassed models that `from_config(get_config())` makes again.
 
-    One thing differs: where stock Keras drops the mask of a sequence, with a warning, our layers pass it on.
+    The mask of a sequence goes as far as in the original: our 1-D layers are made with `propagate_mask=False`.
 
     Args:
         model: The model.

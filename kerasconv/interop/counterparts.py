@@ -39,7 +39,9 @@ def counterpart(layer: keras.Layer, to: House) -> Description | None:
     kind = type(layer)
     ours, stock = getattr(kerasconv.layers, kind.__name__, None), getattr(keras.layers, kind.__name__, None)
     if to == "kerasconv" and kind is stock and isinstance(ours, type) and issubclass(ours, stock):
-        return ours, config_of(layer)
+        # Our layers pass a mask on where stock Keras drops it, which the layers behind it would notice.
+        masks = {"propagate_mask": False} if hasattr(ours, "propagate_mask") else {}
+        return ours, config_of(layer) | masks
     if to == "keras" and kind is ours:
         if stock is None or not issubclass(ours, stock):
             raise NotConvertibleError(f"stock Keras must have a layer of this name. Received: {kind.__name__}.")
@@ -70,7 +72,8 @@ def _foreign_options(layer: keras.Layer, config: dict[str, Any]) -> Iterator[str
     plain = config_of(remake(type(layer), config, layer))
     for name, value in config_of(layer).items():
         # The name of an algorithm says how to compute, not what. An algorithm of the user's own may say anything.
-        if name not in config and value != plain[name] and not (name == "algorithm" and isinstance(value, str)):
+        harmless = (name == "algorithm" and isinstance(value, str)) or (name == "propagate_mask" and not value)
+        if name not in config and value != plain[name] and not harmless:
             yield f"stock Keras has no {name} but {plain[name]!r}. Received: {name}={value!r}."
 
 

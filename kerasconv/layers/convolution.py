@@ -105,18 +105,29 @@ class KernelMixin:
 
 
 class ConvolutionMixin(KernelMixin):
-    """A layer that convolves. Arguments: those of the stock layer and of `KernelMixin`, and two more.
+    """A layer that convolves. Arguments: those of the stock layer and of `KernelMixin`, and three more.
 
     Args:
         padding_mode: What `padding` adds: `"constant"`, or by the input's own cells `"reflect"`, `"symmetric"`,
             `"replicate"` or `"circular"`; see `kerasconv.ops.pad`.
         padding_value: What is added in the mode `"constant"`.
+        propagate_mask: Whether with one spatial axis the mask of a sequence is passed on; stock Keras drops it.
     """
 
-    def __init__(self, *args: Any, padding_mode: str = "constant", padding_value: float = 0.0, **kwargs: Any):
+    propagate_mask = True
+
+    def __init__(
+        self,
+        *args: Any,
+        padding_mode: str = "constant",
+        padding_value: float = 0.0,
+        propagate_mask: bool = True,
+        **kwargs: Any,
+    ):
         super().__init__(*args, **kwargs)
         self.padding_mode = check_padding_mode(padding_mode, self._caller)
         self.padding_value = padding_value
+        self.propagate_mask = bool(propagate_mask)
         self.supports_masking = False  # until there is one; see `call`
 
     def _options(self) -> dict[str, Any]:
@@ -131,7 +142,7 @@ class ConvolutionMixin(KernelMixin):
 
     @property
     def _passes_masks(self) -> bool:
-        return self.rank == 1 and self.padding in ("same", "causal")
+        return self.propagate_mask and self.rank == 1 and self.padding in ("same", "causal")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """With one spatial axis and `"same"` or `"causal"` padding, the mask of the input step that a step stands for.
@@ -162,7 +173,8 @@ class ConvolutionMixin(KernelMixin):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
-        return super().get_config() | {"padding_mode": self.padding_mode, "padding_value": self.padding_value}
+        options = {"padding_mode": self.padding_mode, "padding_value": self.padding_value}
+        return super().get_config() | options | {"propagate_mask": self.propagate_mask}
 
 
 class ConvMixin(ConvolutionMixin):

@@ -25,11 +25,14 @@ class PoolingMixin:
         ceil_mode: Whether cells at the end that the stride would leave out get a window of their own; see
             `kerasconv.ops.max_pool`.
         algorithm: `"auto"`, `"direct"` or `"native"`; see `kerasconv.ops.max_pool`.
+        propagate_mask: Whether with one spatial axis the mask of a sequence is passed on; stock Keras drops it.
         **kwargs: `dtype`, and what else the stock layer takes.
 
     Raises:
         ValueError: If an argument is malformed, or when called on an input that is smaller than the window.
     """
+
+    propagate_mask = True
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class PoolingMixin:
         dilation_rate: Any = 1,
         ceil_mode: bool = False,
         algorithm: str = "auto",
+        propagate_mask: bool = True,
         **kwargs: Any,
     ):
         super().__init__(pool_size, strides, "valid", data_format, name, **kwargs)
@@ -52,18 +56,23 @@ class PoolingMixin:
         self.dilation_rate = geometry.standardize_tuple(dilation_rate, rank, "dilation_rate", caller)
         self.ceil_mode = bool(ceil_mode)
         self.algorithm = check_pool_algorithm(algorithm, self.dilation_rate, caller)
+        self.propagate_mask = bool(propagate_mask)
         self._window((None,) * rank)  # raises if the arguments do not fit together
         self.supports_masking = False  # until there is one; see `call`
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The pooled input."""
-        if mask is not None and len(self.pool_size) == 1:
+        if mask is not None and self._passes_masks:
             self.supports_masking = True
         return self._pool(inputs)
 
+    @property
+    def _passes_masks(self) -> bool:
+        return self.propagate_mask and len(self.pool_size) == 1
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """With one spatial axis, a window has something to show if one of its steps has."""
-        if previous_mask is None or len(self.pool_size) > 1:
+        if previous_mask is None or not self._passes_masks:
             return None
         steps = keras.ops.expand_dims(keras.ops.cast(previous_mask, "int32"), -1)
         arguments = self._window_arguments() | {"data_format": "channels_last"}
@@ -100,7 +109,7 @@ class PoolingMixin:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
-        return super().get_config() | self._window_arguments()
+        return super().get_config() | self._window_arguments() | {"propagate_mask": self.propagate_mask}
 
 
 class MaxPoolingMixin(PoolingMixin):

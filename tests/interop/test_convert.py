@@ -129,6 +129,20 @@ def test_dropout_draws_the_same_numbers():
     np.testing.assert_allclose(ours(x, training=True), model(x, training=True), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+def test_masks_go_as_far_as_before():
+    steps = keras.Input((9, 3))
+    x = keras.layers.Conv1D(4, 3, padding="same")(keras.layers.Masking()(steps))
+    x = keras.layers.MaxPooling1D(2)(x)
+    model = keras.Model(steps, keras.layers.GlobalAveragePooling1D()(x))
+    sequences = np.random.default_rng(0).normal(size=(2, 9, 3)).astype("float32")
+    sequences[:, 5:] = 0
+    there = interop.convert_model(model)
+    np.testing.assert_allclose(there(sequences), model(sequences), rtol=1e-5)
+    back = interop.convert_model(there, to="keras")
+    np.testing.assert_array_equal(back(sequences), model(sequences))
+
+
 def test_an_unbuilt_model_stays_unbuilt():
     ours = interop.convert_model(keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.MaxPooling2D()]))
     assert not ours.built

@@ -201,6 +201,37 @@ def test_masked_global_average():
     np.testing.assert_allclose(ours(x, mask=mask), stock(x, mask=mask), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (layers.Conv1D(4, 3, padding="same"), [1, 1, 1, 1, 1, 0, 0, 0, 0]),
+        (layers.Conv1D(4, 3, strides=2, padding="same"), [1, 1, 1, 0, 0]),
+        (layers.Conv1D(4, 2, dilation_rate=3, padding="causal"), [1, 1, 1, 1, 1, 0, 0, 0, 0]),
+        (layers.Conv1D(4, 3), None),
+        (layers.DepthwiseConv1D(3, padding="same"), [1, 1, 1, 1, 1, 0, 0, 0, 0]),
+        (layers.SeparableConv1D(4, 3, strides=2, padding="same"), [1, 1, 1, 0, 0]),
+        (layers.MaxPooling1D(2), [1, 1, 1, 0]),
+        (layers.AveragePooling1D(3, strides=2, padding=1), [1, 1, 1, 0, 0]),
+        (layers.LpPooling1D(2, 2, ceil_mode=True), [1, 1, 1, 0, 0]),
+        (layers.Conv1D(4, 3, padding="same", propagate_mask=False), None),
+        (layers.MaxPooling1D(2, propagate_mask=False), None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+def test_masks_of_sequences(layer, expected):
+    """They reach the layers behind: here the average, which is taken over the steps that are left."""
+    x = np.random.default_rng(0).normal(size=(2, 9, 3)).astype("float32")
+    x[:, 5:] = 0
+    steps = keras.Input((None, 3))
+    masked = layer(keras.layers.Masking()(steps))
+    model = keras.Model(steps, [masked, layers.GlobalAveragePooling1D()(masked)])
+    y, average = model(x)
+    weights = np.ones(y.shape[1]) if expected is None else np.array(expected)
+    np.testing.assert_allclose(average, np.average(y, axis=1, weights=weights), rtol=1e-4, atol=1e-6)
+    again = type(layer).from_config(layer.get_config())
+    assert again.propagate_mask == layer.propagate_mask
+
+
 def test_lora_and_the_rest_of_keras_keep_working():
     layer = layers.Conv2D(4, 3, kernel_regularizer="l2", activity_regularizer="l2", bias_constraint="non_neg")
     x = draw(2)
