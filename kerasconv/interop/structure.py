@@ -44,6 +44,12 @@ def run_graph(model: keras.Model, inputs: Any, operation_fn: Callable[[Any], Cal
     return model._run_through_graph(inputs, operation_fn=operation_fn)
 
 
+def nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a functional model or `keras.Function`, each after those that it takes its inputs from."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
+
+
 def sublayers(layer: Any) -> dict[Where, keras.Layer]:
     """The layers right inside a layer or model.
 

@@ -448,7 +448,7 @@ def conv_kernel_gradient(
 
 def add_bias(x: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
     """`x` with one number per channel added; its gradient sums over all other axes: the tutorial's formula (3)."""
-    b = keras.ops.convert_to_tensor(bias, x.dtype.name)
+    b = keras.ops.convert_to_tensor(bias, keras.backend.standardize_dtype(x.dtype))
     return x + (b if data_format == "channels_last" else tf.reshape(b, [-1, *[1] * (x.shape.rank - 2)]))
 
 

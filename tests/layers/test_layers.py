@@ -161,6 +161,8 @@ def test_convolutions_agree_with_stock(case):
     """Weights interchange; outputs and gradients are the same where stock Keras takes the arguments."""
     if (max(case.window.strides) > 1 and max(case.window.dilation) > 1) or case.groups > 1:
         pytest.skip("stock Keras refuses stride with dilation, and needs XLA and seconds for groups")
+    if not case.x_shape[0] and keras.__version__.startswith("3.13."):
+        pytest.skip("Keras 3.13 refuses an empty batch")
     options = {"filters": case.filters, "kernel_size": case.kernel, **case.options, "bias_initializer": "normal"}
     (x,) = case.arrays(case.x_shape, dtype="float32")
     stock = getattr(keras.layers, f"Conv{case.rank}D")(**options)

@@ -1,6 +1,7 @@
 """A slice of each judge, and that each notices a wrong answer."""
 
 import importlib
+import os
 import types
 
 import keras
@@ -116,6 +117,8 @@ def test_a_stand_in_replaces_what_it_names_and_leaves_keras_alone():
 
 def test_keras_tests_notice_a_wrong_answer():
     files = [str(keras_plugin.SOURCE / "layers/reshaping/zero_padding1d_test.py")]
+    if not os.path.exists(files[0]):
+        pytest.skip(f"the wheel of Keras {keras.__version__} has no tests")
     script = (
         "import sys, keras, pytest, kerasconv.layers;"
         "kerasconv.layers.ZeroPadding1D.call = lambda self, x: keras.layers.ZeroPadding1D.call(self, x) + 1;"
