@@ -4,7 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-lowest lint bench scoreboard clean
+.PHONY: run test test-lowest lint bench scoreboard web web-test clean
 
 run: .venv/installed
 	$(BIN)/kerasconv demo
@@ -27,6 +27,23 @@ bench: .venv/installed
 # What Keras', ONNX' and PyTorch's own tests say, written to docs/scoreboard.md.
 scoreboard: .venv/installed-scoreboard
 	$(BIN)/python -m scoreboard
+
+# The page of examples/web: its models exported, built, and served until you press Ctrl+C.
+web: .venv/installed
+	test examples/web/node_modules -nt examples/web/package-lock.json || npm --prefix examples/web ci
+	$(BIN)/python examples/web/export_models.py
+	npm --prefix examples/web run build
+	@echo "Open http://127.0.0.1:8000 in a browser."
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory examples/web/dist 8000
+
+# The page in headless Chromium, beside ONNX Runtime and Pillow.
+web-test: .venv/installed-test,web
+	@command -v npm >/dev/null || { echo "web-test: install Node.js 20 or newer, with npm"; exit 1; }
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	    { echo "web-test: install Chromium, on Debian with: apt-get install chromium"; exit 1; }
+	test examples/web/node_modules -nt examples/web/package-lock.json || npm --prefix examples/web ci
+	npm --prefix examples/web run check
+	$(BIN)/python -m pytest tests/examples
 
 clean:
 	rm -rf .venv .venv-lowest demo-output

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -28,19 +28,30 @@ def staged(path: str | os.PathLike[str], *, overwrite: bool, caller: str) -> Ite
 
     Raises:
         FileExistsError: If something stands at `path` and may not be replaced.
+        OSError: If nothing can be written there.
     """
     target = Path(path).absolute()
     if target.exists() and not overwrite:
         raise FileExistsError(
             f"{caller}: `path` must not exist yet, unless `overwrite=True`. Received: path={str(path)!r}."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    missing = [folder for folder in target.parents if not folder.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise type(error)(
+            f"{caller}: `path` must be a place that can be written to. Received: path={str(path)!r}, for which the "
+            f"system says: {error.strerror}: {error.filename!r}."
+        ) from error
     try:
         new = stage / target.name
         yield new
-        if target.is_dir():  # a folder cannot be replaced in one step, but it can be moved out of the way
+        if overwrite and target.exists() and (target.is_dir() or new.is_dir()):  # a folder is not replaced in one step
             target.rename(stage / "old")
         new.rename(target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        with suppress(OSError):  # the first that is not empty
+            for folder in missing:
+                folder.rmdir()

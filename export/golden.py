@@ -1,39 +1,102 @@
 """Golden data: inputs and outputs of a model, kept with its artifact in the layout of the ONNX model zoo.
 
-`golden/test_data_set_0/input_0.pb`, `output_0.pb` and so on are ONNX tensors, each with its name inside.
+`golden/test_data_set_0/input_0.pb`, `output_0.pb` and so on are ONNX tensors, each with its name inside. The inputs
+are seeded: the same model gives the same bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+from kerasconv.export.artifacts import ExportError
+from kerasconv.export.onnx_file import Interface
 from kerasconv.export.signature import Arrays, Signature
 from onnx import numpy_helper
 
 BATCH_SIZES = (1, 3)
 
 
-def save_golden(served: Signature, folder: Path) -> None:
-    """Runs the model on random inputs, one set per batch size, and writes what went in and what came out."""
-    for index, batch_size in enumerate(BATCH_SIZES):
-        inputs = served.trial_inputs(batch_size, seed=index)
-        data_set = folder / f"test_data_set_{index}"
-        data_set.mkdir(parents=True)
-        for kind, arrays in (("input", inputs), ("output", served.run(inputs))):
-            for i, (name, array) in enumerate(arrays.items()):
-                (data_set / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(array, name).SerializeToString())
+def sidecar(artifact: Path, kind: str) -> Path:
+    """What stands beside an artifact: `NAME.kind` for `NAME.onnx` and `NAME`, `NAME.tflite.kind` for `NAME.tflite`."""
+    return artifact.with_name(f"{artifact.name.removesuffix('.onnx')}.{kind}")
 
 
-def load_golden(folder: Path) -> list[tuple[Arrays, Arrays]]:
-    """The sets of inputs and outputs in a folder, none if it does not exist.
+def golden_folder(artifact: Path) -> Path:
+    """Where the golden data of an artifact stand."""
+    return artifact / "assets.extra" / "golden" if artifact.is_dir() else sidecar(artifact, "golden")
+
+
+def save_golden(
+    served: Signature, folder: Path, *, interface: Interface | None = None, batch_sizes: Sequence[int] = BATCH_SIZES
+) -> None:
+    """Runs the model on random inputs, one set per batch size, and writes what went in and what came out.
+
+    Args:
+        served: The model.
+        folder: The folder to write; see `golden_folder`.
+        interface: The names and layouts in the artifact, where they are not those of the model.
+        batch_sizes: The batch sizes.
 
     Raises:
-        google.protobuf.message.DecodeError: If a file is corrupt.
+        ValueError: If the model takes or gives text.
     """
-    return [
-        (_load(data_set, "input"), _load(data_set, "output")) for data_set in sorted(folder.glob("test_data_set_*"))
-    ]
+    check_numeric(served, "save_golden")
+    for index, batch_size in enumerate(batch_sizes):
+        inputs = served.trial_inputs(batch_size, seed=index)
+        outputs = served.run(inputs)
+        if interface is not None:
+            inputs, outputs = interface.inputs_to_file(inputs), interface.outputs_to_file(outputs)
+        data_set = folder / f"test_data_set_{index}"
+        data_set.mkdir(parents=True)
+        save_arrays(data_set, "input", inputs)
+        save_arrays(data_set, "output", outputs)
+
+
+def save_arrays(data_set: Path, kind: str, arrays: Arrays) -> None:
+    """Writes the inputs (`kind` is `"input"`) or outputs of one set."""
+    for i, (name, array) in enumerate(arrays.items()):
+        (data_set / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(array, name).SerializeToString())
+
+
+def load_golden(artifact: Path) -> list[tuple[Arrays, Arrays]]:
+    """The sets of inputs and outputs that stand with an artifact, none if there are none.
+
+    Raises:
+        ExportError: If they cannot be read.
+    """
+    folder = golden_folder(artifact)
+    try:
+        sets = [(_load(data_set, "input"), _load(data_set, "output")) for data_set in _data_sets(folder)]
+    except Exception as error:
+        raise ExportError(f"verify: the golden data in {str(folder)!r} must be readable: {error}") from error
+    for inputs, outputs in sets:
+        if not inputs or not outputs:
+            raise ExportError(
+                f"verify: the golden data in {str(folder)!r} must be readable: a set lacks its inputs or its outputs"
+            )
+    return sets
+
+
+def check_numeric(served: Signature, caller: str) -> None:
+    """Checks that a model takes and gives numbers only: text has no random examples and no differences.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    dtypes = {spec.name: spec.dtype.name for spec in served.inputs}
+    dtypes |= dict(zip(served.outputs, (str(t.dtype) for t in served.model.outputs), strict=True))
+    for name, dtype in dtypes.items():
+        if dtype == "string":
+            raise ValueError(
+                f"{caller}: the inputs and outputs of a model must be numbers. "
+                f"Received: model {served.model.name!r}, whose {name!r} is a string."
+            )
+
+
+def _data_sets(folder: Path) -> list[Path]:
+    return sorted(folder.glob("test_data_set_*"), key=lambda data_set: int(data_set.name.rpartition("_")[2]))
 
 
 def _load(data_set: Path, kind: str) -> Arrays:

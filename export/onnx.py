@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import os
-import shutil
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import onnx
-import tensorflow as tf
-import tf2onnx
+import onnx_ir as ir
+import onnxruntime
 from kerasconv.export.artifacts import ExportError, staged
-from kerasconv.export.golden import save_golden
-from kerasconv.export.signature import Signature, signature
-from kerasconv.export.verify import ParityReport, golden_folder, verify
+from kerasconv.export.axes import name_axes
+from kerasconv.export.golden import golden_folder, load_golden, save_arrays, save_golden
+from kerasconv.export.manifest import move_sidecars, write_manifest
+from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, interface, read_onnx
+from kerasconv.export.onnx_graph import Built, Options, TracingError, build
+from kerasconv.export.quantize import check_calibration
+from kerasconv.export.quantize import quantize as quantize_file
+from kerasconv.export.signature import Arrays, Signature, signature
+from kerasconv.export.verify import ParityReport, verify
 
 import kerasconv
+from kerasconv import geometry
 
-OPSETS = range(14, 19)
+OPSETS = range(13, 23)
+PROFILES = ("default", "web")
 
-_AXES = {3: ("steps",), 4: ("height", "width"), 5: ("depth", "height", "width")}
+_PROTOBUF_LIMIT = 2**31 - 2**20  # bytes, some of them for the nodes
 
 
 def to_onnx(
@@ -27,19 +40,46 @@ def to_onnx(
     path: str | os.PathLike[str],
     *,
     opset: int = 18,
+    layout: str = "channels_last",
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    dynamic_axes: Mapping[str, Mapping[int, str]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    fold_batch_norm: bool = True,
+    profile: str = "default",
+    quantize: Any = None,
+    external_data: int | None = None,
     overwrite: bool = False,
     tolerance: float = 1e-5,
 ) -> ParityReport:
-    """Writes a model as an ONNX file of standard operators, checked and verified before it is put in place.
+    """Writes any Keras model as an ONNX file of standard operators, checked and verified before it is put in place.
 
-    Convolutions become `Conv`, poolings `MaxPool` and `AveragePool`. Inputs and outputs keep the model's names; their
-    batch axis is called `batch`, and unknown spatial axes `height`, `width` and so on. Beside `NAME.onnx`, a folder
-    `NAME.golden` holds inputs and outputs to verify it with.
+    The model's graph is walked layer by layer, so a convolution becomes a `Conv`, whatever its padding, dilation and
+    groups, and a pooling layer a `MaxPool` or `AveragePool`. ONNX wants channels at axis 1: the input is transposed
+    once, and nothing inside. What has no rule of its own is traced by TensorFlow and converted by tf2onnx.
+
+    Beside `NAME.onnx`, a folder `NAME.golden` holds inputs and outputs to verify it with, in the layout of the ONNX
+    model zoo, and `NAME.manifest.json` the SHA-256 of every file. The same model and options give the same bytes.
 
     Args:
-        model: A built functional or Sequential model.
+        model: A built model, functional, Sequential or subclassed, of any layers, in float32.
         path: The file to write.
-        opset: The version of ONNX' operators, from 14 to 18.
+        opset: The version of ONNX' operators, from 13 to 22.
+        layout: `"channels_last"` or `"channels_first"`: where the inputs and outputs that have three axes or more shall
+            have their channels.
+        input_names: A name for each input, in the model's order; `None` for those of the model.
+        output_names: A name for each output; `None` for those of the layers that they come from.
+        dynamic_axes: For inputs by name, names for axes of unknown size (counted as in the model); without it they are
+            `batch`, `height`, `width` and so on. An axis of an output that is as long as one of an input has its name.
+        metadata: What to write into the file's properties: strings as they are, anything else as JSON. For example
+            `{"licence": "MIT", "labels": ["cat", "dog"], "preprocessing": preprocessing.to_dict()}`.
+        fold_batch_norm: Whether batch normalisations become part of the convolutions before them.
+        profile: `"default"`, or `"web"` for onnxruntime-web, which takes no uneven pads in a `Conv`.
+        quantize: Calibration data, an array of examples or for several inputs a dictionary of them by name. If given,
+            the weights and activations become 8-bit integers (static quantisation, a scale per filter, in the format of
+            `QuantizeLinear` pairs), once the file has passed in float32. The report says what it saves and costs.
+        external_data: Weights of so many bytes and more stand in a file `NAME.onnx.HASH.data` beside it. `None` does
+            that only if they are 2 GiB together, which is all that an ONNX file holds.
         overwrite: Whether to replace what stands there.
         tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
 
@@ -48,7 +88,7 @@ def to_onnx(
 
     Raises:
         TypeError: If `model` is no Keras model.
-        ValueError: If the model has not been built, or the opset is not supported.
+        ValueError: If the model has not been built, or an argument is malformed.
         FileExistsError: If something stands at `path`, without `overwrite`.
         ExportError: If the model has an operation that ONNX has not, or the file does not give what the model gives.
             Nothing is written then.
@@ -60,51 +100,169 @@ def to_onnx(
         >>> report.passed
         True
     """
+    _check_arguments(opset, layout, profile, external_data, metadata)
+    if quantize is not None and external_data is not None:
+        raise ValueError("to_onnx: `quantize` and `external_data` exclude each other. Received: both.")
+    served = signature(model, "to_onnx")
+    _check_dtypes(served)
+    calibration = None if quantize is None else check_calibration(served, quantize)
+    options = Options(
+        opset=opset,
+        input_names=_names("input_names", input_names, [spec.name for spec in served.inputs]),
+        output_names=_names("output_names", output_names, served.outputs),
+        axes=name_axes(served, dynamic_axes),
+        channels_first=layout == "channels_first",
+        fold_batch_norm=fold_batch_norm,
+        web=profile == "web",
+    )
+    with staged(path, overwrite=overwrite, caller="to_onnx") as stage:
+        built = _build(served, options)
+        _label(built, served, metadata or {}, layout)
+        data = _save(built.model, stage, external_data)
+        save_golden(served, golden_folder(stage), interface=interface(read_onnx(stage), served))
+        write_manifest(stage, data)
+        report = verify(stage, runtimes=["onnxruntime"], tolerance=tolerance)
+        if not report.passed:  # with the model at hand, it is found where they part
+            report = verify(stage, model, runtimes=["onnxruntime"], tolerance=tolerance, edge_inputs=False)
+        report.raise_if_failed("to_onnx")
+        if calibration is not None:
+            report = _quantized(stage, served, calibration, report)
+        target = Path(path).absolute()
+        for file in data:  # its name is its hash, so the file that stands there keeps its own until it is replaced
+            file.replace(target.with_name(file.name))
+        move_sidecars(stage, target)
+    _remove_old_data(target, keep=data)
+    return dataclasses.replace(report, path=target)
+
+
+def _quantized(stage: Path, served: Signature, calibration: Arrays, report: ParityReport) -> ParityReport:
+    """Quantises the staged file; its golden data become what it gives itself, which others may then repeat."""
+    ports = interface(read_onnx(stage), served)
+    inputs, expected = ports.inputs_to_file(calibration), ports.outputs_to_file(served.run(calibration))
+    moved = ports.outputs[0].moved
+    found = quantize_file(stage, inputs, expected, channel_axis=1 if moved else -1)
+    session = onnxruntime.InferenceSession(stage, providers=["CPUExecutionProvider"])
+    for data_set, (arrays, _) in enumerate(load_golden(stage)):
+        names = [port.name for port in ports.outputs]
+        outputs = dict(zip(names, session.run(names, arrays), strict=True))
+        save_arrays(golden_folder(stage) / f"test_data_set_{data_set}", "output", outputs)
+    write_manifest(stage)
+    return dataclasses.replace(report, quantization=found)
+
+
+def _build(served: Signature, options: Options) -> Built:
+    try:
+        return build(served.model, options)
+    except TracingError as error:
+        raise ExportError(
+            f"to_onnx: every layer must have a counterpart in ONNX' standard operators of opset {options.opset}. Write "
+            f"a custom layer with `keras.ops`, or leave it out of the exported model. "
+            f"Received: model {served.model.name!r}, in which {error}"
+        ) from error
+
+
+def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
+    """Writes the file, and beside it the weights that shall stand apart; checks it; gives the files beside it."""
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    data = []
+    if external_data is None and sum(tensor.nbytes for tensor in tensors) < _PROTOBUF_LIMIT:
+        ir.save(model, path)
+    else:
+        digest = hashlib.sha256()
+        for tensor in tensors:
+            digest.update(tensor.numpy().data)
+        data = [path.with_name(f"{path.name}.{digest.hexdigest()[:16]}.data")]
+        ir.save(model, path, external_data=data[0].name, size_threshold_bytes=external_data or 1024)
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except Exception as error:
+        raise ExportError(f"to_onnx: ONNX' checker must find the file valid. It says: {error}") from error
+    return [file for file in data if file.exists()]
+
+
+def _remove_old_data(target: Path, keep: Sequence[Path]) -> None:
+    """Weights beside the file that was replaced."""
+    for file in target.parent.glob("*.data"):
+        ours = re.fullmatch(re.escape(target.name) + r"\.[0-9a-f]{16}\.data", file.name)
+        if ours and file.name not in {new.name for new in keep}:
+            file.unlink()
+
+
+def _label(built: Built, served: Signature, metadata: Mapping[str, Any], layout: str) -> None:
+    """Says who wrote the file, of what, and where in it the layers are."""
+    model = built.model
+    model.producer_name, model.producer_version = "kerasconv", kerasconv.__version__
+    model.doc_string = f"The Keras model {served.model.name!r}."
+    layers = {
+        layer: {"value": value, "layout": "channels_first" if first else "channels_last"}
+        for layer, (value, first) in built.layers.items()
+    }
+    properties = {
+        **metadata,
+        LAYOUT_PROPERTY: layout,
+        LAYERS_PROPERTY: layers,
+        "kerasconv.traced": built.traced,
+    }
+    for key, value in properties.items():
+        model.metadata_props[key] = value if isinstance(value, str) else json.dumps(value)
+
+
+def _names(argument: str, given: Sequence[str] | None, own: Sequence[str]) -> Sequence[str]:
+    """Names that a person chose, or else the model's own."""
+    if given is None:
+        return own
+    if (
+        isinstance(given, str)
+        or len(given) != len(own)
+        or len({*given}) != len(given)
+        or not all(isinstance(name, str) and name for name in given)
+    ):
+        raise ValueError(
+            f"to_onnx: `{argument}` must be {len(own)} different names, for {', '.join(map(repr, own))}. "
+            f"Received: {argument}={given!r}."
+        )
+    return given
+
+
+def _check_arguments(
+    opset: Any, layout: Any, profile: Any, external_data: Any, metadata: Mapping[str, Any] | None
+) -> None:
     if opset not in OPSETS:
         raise ValueError(
             f"to_onnx: `opset` must be an int from {OPSETS[0]} to {OPSETS[-1]}. Received: opset={opset!r}."
         )
-    served = signature(model, "to_onnx")
-    with staged(path, overwrite=overwrite, caller="to_onnx") as stage:
-        proto = _convert(served, opset)
-        onnx.save(proto, stage)
-        save_golden(served, golden_folder(stage))
-        report = verify(stage, model, tolerance=tolerance)
-        report.raise_if_failed("to_onnx")
-        golden = golden_folder(Path(path).absolute())
-        shutil.rmtree(golden, ignore_errors=True)
-        golden_folder(stage).rename(golden)
-    return report
-
-
-def _convert(served: Signature, opset: int) -> onnx.ModelProto:
-    """The model as a checked ONNX graph."""
-    name = served.model.name
+    geometry.standardize_data_format(layout, "to_onnx")
+    if profile not in PROFILES:
+        raise ValueError(f"to_onnx: `profile` must be one of {PROFILES}. Received: profile={profile!r}.")
+    if external_data is not None and (not isinstance(external_data, int) or external_data < 1):
+        raise ValueError(
+            f"to_onnx: `external_data` must be a number of bytes, at least 1, or None. "
+            f"Received: external_data={external_data!r}."
+        )
     try:
-        function = tf.function(served.function(), input_signature=served.inputs, autograph=False)
-        proto, _ = tf2onnx.convert.from_function(function, served.inputs, opset=opset)
-        _label(proto, served)
-        onnx.checker.check_model(proto, full_check=True)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ExportError(
-            f"to_onnx: every layer must have a counterpart in ONNX' standard operators of opset {opset}. "
-            f"Received: model {name!r}, for which the conversion says: {reason}"
+        json.dumps(dict(metadata or {}))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"to_onnx: `metadata` must be a dictionary of strings, or of what JSON can write. "
+            f"Received: metadata={metadata!r} ({error})."
         ) from error
-    return proto
+    reserved = [key for key in metadata or {} if not isinstance(key, str) or key.startswith("kerasconv.")]
+    if reserved:
+        raise ValueError(
+            f"to_onnx: the keys of `metadata` must be strings that do not begin with 'kerasconv.'. "
+            f"Received: {', '.join(map(repr, reserved))}."
+        )
 
 
-def _label(proto: onnx.ModelProto, served: Signature) -> None:
-    """Names the graph, its maker and its axes."""
-    proto.producer_name, proto.producer_version = "kerasconv", kerasconv.__version__
-    proto.graph.name = served.model.name
-    del proto.graph.value_info[:]  # they carry made-up names of axes; whoever needs them infers them
-    for value in (*proto.graph.input, *proto.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        names = ("batch", *_AXES.get(len(dims), ()))
-        for axis, dim in enumerate(dims):
-            if axis == 0:
-                dim.dim_param = "batch"
-            elif not dim.HasField("dim_value"):
-                prefix = "" if value in proto.graph.input else "output_"
-                dim.dim_param = prefix + names[axis] if axis < len(names) else f"{prefix}axis_{axis}"
+def _check_dtypes(served: Signature) -> None:
+    """Raises if the model computes in half precision, or takes strings."""
+    strings = [spec.name for spec in served.inputs if spec.dtype.name == "string"]
+    if strings:
+        raise ValueError(f"to_onnx: the inputs must be numbers. Received: strings for {', '.join(map(repr, strings))}.")
+    half = [layer for layer in served.model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
+    if half:
+        raise ValueError(
+            f"to_onnx: the layers must compute in float32 or float64; make the model again without a policy of half "
+            f"precision, and load its weights. "
+            f"Received: layer {half[0].name!r} with the policy {half[0].dtype_policy.name!r}."
+        )

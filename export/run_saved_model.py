@@ -2,8 +2,8 @@
 
     python run_saved_model.py SAVED_MODEL INPUTS.npz OUTPUTS.npz
 
-The inputs are called `SET/NAME`; each set goes through the signature `serving_default`, and its outputs are written
-under the same `SET`.
+The inputs are called `SET/NAME`. A set that is called like a signature goes through that signature, any other through
+`serving_default`; its outputs are written under the same `SET`. Strings are objects.
 """
 
 import os
@@ -17,16 +17,22 @@ import tensorflow as tf
 
 def main(path: str, inputs_file: str, outputs_file: str) -> None:
     """See the module."""
-    serve = tf.saved_model.load(path).signatures["serving_default"]
-    inputs = np.load(inputs_file)
+    loaded = tf.saved_model.load(path)  # holds the variables
+    inputs = np.load(inputs_file, allow_pickle=True)
     outputs = {}
     for data_set in sorted({key.split("/", 1)[0] for key in inputs.files}):
+        serve = loaded.signatures[data_set if data_set in loaded.signatures else "serving_default"]
         prefix = f"{data_set}/"
         tensors = {key.removeprefix(prefix): tf.constant(inputs[key]) for key in inputs.files if key.startswith(prefix)}
-        outputs |= {f"{prefix}{name}": value.numpy() for name, value in serve(**tensors).items()}
+        outputs |= {f"{prefix}{name}": _array(value) for name, value in serve(**tensors).items()}
     if "kerasconv" in sys.modules:
         raise SystemExit("this process must not know kerasconv")
     np.savez(outputs_file, **outputs)
+
+
+def _array(tensor: tf.Tensor) -> np.ndarray:
+    """The tensor as an array of a type that NumPy can write."""
+    return (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -65,22 +66,63 @@ class Signature:
 
 
 def signature(model: Any, caller: str) -> Signature:
-    """The signature of a functional or Sequential model.
+    """The signature of a model that has been built.
 
     Raises:
         TypeError: If `model` is no Keras model.
-        ValueError: If it has not been built, or has no fixed graph of layers.
+        ValueError: If it has not been built.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"{caller}: `model` must be a Keras model. Received: {model!r}.")
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise ValueError(
-            f"{caller}: `model` must be a functional or Sequential model that has been built (give it an input shape, "
-            f"or call it once). Received: {type(model).__name__} {model.name!r}."
-        )
-    specs = tuple(tf.TensorSpec((None, *t.shape[1:]), t.dtype, name=t.name) for t in model.inputs)
+        model = _wired(model, caller)
+    inputs = _unique([_argument(t.name) for t in model.inputs])
+    specs = tuple(
+        tf.TensorSpec((None, *t.shape[1:]), t.dtype, name=name) for name, t in zip(inputs, model.inputs, strict=True)
+    )
     names = _unique([t._keras_history.operation.name for t in model.outputs])
     return Signature(keras.Model(model.inputs, model.outputs, name=model.name), specs, names)
+
+
+def _wired(model: keras.Model, caller: str) -> keras.Model:
+    """A subclassed model as a functional one, of floating-point inputs with the shapes that it was built with."""
+    shapes = model.get_build_config() if model.built else None
+    if isinstance(model, keras.Sequential) or not shapes:
+        raise ValueError(
+            f"{caller}: `model` must have been built: give it an input shape, or call it once. "
+            f"Received: {type(model).__name__} {model.name!r}."
+        )
+    named = {"": shapes["input_shape"]} if "input_shape" in shapes else shapes["shapes_dict"]
+    inputs = {key.removesuffix("_shape"): _inputs(shape, key or "input") for key, shape in named.items()}
+    try:
+        outputs = model(inputs[""]) if "" in inputs else model(**inputs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{caller}: `model` must be one that Keras knows the inputs of; wrap one of several arguments as "
+            f"`keras.Model(inputs, model(*inputs))`. "
+            f"Received: {type(model).__name__} {model.name!r}, built with {shapes}."
+        ) from error
+    return keras.Model(keras.tree.flatten(inputs), outputs, name=model.name)
+
+
+def _inputs(shape: Any, name: str) -> Any:
+    """Symbolic inputs in the structure of these shapes."""
+    if isinstance(shape, dict):
+        return {key: _inputs(entry, key) for key, entry in shape.items()}
+    if any(isinstance(entry, list | tuple) for entry in shape):
+        return [_inputs(entry, f"{name}_{i}") for i, entry in enumerate(shape)]
+    return keras.Input(batch_shape=(None, *shape[1:]), name=name)
+
+
+def _argument(name: str) -> str:
+    """The name as an argument of a function of TensorFlow's, which allows letters, digits and underscores only.
+
+    An input that nobody named is called `input`: Keras' own name for it counts the tensors that came before.
+    """
+    if re.fullmatch(r"keras_tensor(_\d+)?", name):
+        return "input"
+    letters = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return letters if letters[:1].isalpha() else f"arg_{letters}"
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "kerasconv.ops": {"backend", "config", "geometry"},
     "kerasconv.layers": {"backend", "config", "geometry", "ops"},
     "kerasconv.models": {"layers"},
-    "kerasconv.export": {"config", "geometry"},
+    "kerasconv.export": {"config", "geometry", "interop", "ops"},
     "kerasconv.cli": {"export", "layers", "models"},
 }
 

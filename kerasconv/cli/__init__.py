@@ -6,6 +6,8 @@ Commands import what they need when they run, so that `--help` and mistakes are 
 from __future__ import annotations
 
 import ast
+import inspect
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     import keras
 
     from kerasconv.export import ParityReport
+    from kerasconv.export.parity import Parity
 
 console = Console()
+
+
+class _NoVerdictError(Exception):
+    """The verdict that was asked for is not known."""
+
 
 app = typer.Typer(
     name="kerasconv",
@@ -103,28 +111,39 @@ def run(
 @app.command()
 def export(
     name: NameArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file (ONNX) or folder (SavedModel) to write.")],
-    format_: Annotated[str, typer.Option("--format", help="`savedmodel` or `onnx`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file, or folder (SavedModel), to write.")],
+    format_: Annotated[str, typer.Option("--format", help="`savedmodel`, `onnx` or `litert`.")],
     set_: SetOption = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the export, such as `opset=17` or `layout=channels_first`."),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Export a model as a SavedModel or an ONNX file, verified before it is put in place.
+    """Export a model as a SavedModel, an ONNX file or a LiteRT file, verified before it is put in place.
 
     Example: `kerasconv export line_detector --format onnx -o line_detector.onnx`
     """
     from kerasconv import export as exporters
 
-    formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx}
+    formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx, "litert": exporters.to_litert}
     if format_ not in formats:
         raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, formats))}. Received: {format_!r}.")
-    report = formats[format_](_model(name, set_), output, overwrite=overwrite)
+    options, known = _parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
+    unknown = [key for key in options if key not in known or key == "overwrite"]
+    if unknown:
+        raise ValueError(
+            f"export: an `--option` of {format_!r} must be one of {', '.join(k for k in known if k != 'overwrite')}. "
+            f"Received: {unknown[0]!r}."
+        )
+    report = formats[format_](_model(name, set_), output, overwrite=overwrite, **options)
     console.print(parity_table([report]))
     console.print(f"Wrote {output}")
 
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="An ONNX file, or the folder of a SavedModel.")],
+    path: Annotated[Path, typer.Argument(help="An ONNX or LiteRT file, or the folder of a SavedModel.")],
     model: Annotated[
         str | None,
         typer.Option(help="The model to compare with: of the zoo, or a `.keras` file. Default: the golden data that "
@@ -132,15 +151,33 @@ def verify(
     ] = None,
     set_: SetOption = None,
     tolerance: Annotated[float, typer.Option(help="The largest relative difference that passes.")] = 1e-5,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(help="`keras`, `savedmodel`, `onnxruntime`, `litert` or `openvino`; may be repeated. Default: all "
+                     "that are installed and read the artifact."),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON for machines in place of the table.")] = False,
 ) -> None:  # fmt: skip
-    """Run an exported model in its runtime and measure how far it is from its model. Exit status 1 if too far.
+    """Run an exported model in its runtimes and measure how far it is from its model.
 
-    Example: `kerasconv verify line_detector.onnx`
+    Exit status 0 if it is near enough, 1 if it is not, 2 if that could not be measured: no such file, one that is
+    damaged or differs from its manifest, a mistake in the command.
+
+    Example: `kerasconv verify line_detector.onnx --model line_detector`
     """
     from kerasconv import export as exporters
 
-    report = exporters.verify(path, None if model is None else _model(model, set_), tolerance=tolerance)
-    console.print(parity_table([report]))
+    try:
+        keras_model = None if model is None else _model(model, set_)
+        report = exporters.verify(path, keras_model, tolerance=tolerance, runtimes=runtime or None)
+    except Exception as error:
+        raise _NoVerdictError(str(error) or type(error).__name__) from error
+    if json_:
+        print(json.dumps(report.to_json(), indent=2))
+    else:
+        console.print(parity_table([report]))
+        for title, reason in report.refused:
+            console.print(f"{title} does not run it: {reason}", highlight=False, markup=False)
     report.raise_if_failed("verify")
 
 
@@ -166,18 +203,26 @@ def parity_table(reports: list[ParityReport]) -> Table:
 
     The differences are the largest ones, and the same relative to the largest output.
     """
-    table = Table("Artifact", "Runtime", "Batch", "Difference", "Relative", "Verdict")
+    table = Table("Artifact", "Runtime", "Inputs", "Batch", "Difference", "Relative", "Verdict")
     for report in reports:
         for row in report.rows:
             table.add_row(
                 report.path.name,
                 row.runtime,
+                row.inputs,
                 str(row.batch_size),
                 f"{row.absolute:.2e}",
                 f"{row.relative:.2e}",
-                "[green]equal[/green]" if row.passed else "[red]differs[/red]",
+                _verdict(row),
             )
     return table
+
+
+def _verdict(row: Parity) -> str:
+    if row.passed:
+        return "[green]equal[/green]"
+    misplaced = f", {row.misplaced} NaN" if row.misplaced else ""
+    return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
 
 
 def _model(name: str, settings: list[str] | None) -> keras.Model:
@@ -193,13 +238,13 @@ def _model(name: str, settings: list[str] | None) -> keras.Model:
     return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
 
 
-def _parse(settings: list[str] | None) -> dict[str, Any]:
+def _parse(settings: list[str] | None, name: str = "--set") -> dict[str, Any]:
     """`["a=1", "b=max"]` as `{"a": 1, "b": "max"}`."""
     options = {}
     for setting in settings or []:
         key, equals, text = setting.partition("=")
         if not equals or not key.isidentifier():
-            raise ValueError(f"--set: must have the form KEY=VALUE. Received: {setting!r}.")
+            raise ValueError(f"{name}: must have the form KEY=VALUE. Received: {setting!r}.")
         try:
             options[key] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -212,7 +257,7 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 
 def main() -> None:
-    """Runs the command line. An error is one line on standard error, and exit status 1."""
+    """Runs the command line. An error is one line on standard error, and exit status 1, or 2 without a verdict."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own log would drown ours
     try:
         app()
@@ -221,4 +266,4 @@ def main() -> None:
             raise
         message = " ".join(str(error).split()) or type(error).__name__
         Console(stderr=True).print(f"[bold red]Error:[/bold red] {message}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        raise SystemExit(2 if isinstance(error, _NoVerdictError) else 1) from None

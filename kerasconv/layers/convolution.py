@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasconv import config, geometry, ops
 from kerasconv.ops.conv import add_bias
@@ -128,17 +129,21 @@ class ConvolutionMixin(KernelMixin):
         self.padding_mode = check_padding_mode(padding_mode, self._caller)
         self.padding_value = padding_value
         self.propagate_mask = bool(propagate_mask)
-        self.supports_masking = False  # until there is one; see `call`
+        self.supports_masking = False  # until there is one
 
     def _options(self) -> dict[str, Any]:
         return super()._options() | {"padding_mode": self.padding_mode, "padding_value": self.padding_value}
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """`activation(convolution + bias)`."""
-        if mask is not None and self._passes_masks:
-            self.supports_masking = True
+        self.supports_masking |= mask is not None and self._passes_masks
         outputs = self._convolve(inputs)
         return outputs if self.activation is None else self.activation(outputs)
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+        """A symbolic output for a symbolic input."""
+        self.supports_masking |= mask is not None and self._passes_masks
+        return super().compute_output_spec(inputs)
 
     @property
     def _passes_masks(self) -> bool:
@@ -151,12 +156,11 @@ class ConvolutionMixin(KernelMixin):
         """
         if previous_mask is None or not self._passes_masks:
             return None
-        steps = previous_mask.shape[1]
-        steps = keras.ops.shape(previous_mask)[1] if steps is None else steps
-        window = self._window((steps,))
-        ((before, _),), (e,), (stride,) = window.pads, window.extent, window.strides
-        first = e - 1 - before if self.padding == "causal" else (e - 1) // 2 - before
-        return previous_mask[:, first::stride]
+        (e,) = self._window((None,)).extent
+        stands_for = np.zeros((e, 1, 1), "float32")
+        stands_for[-1 if self.padding == "causal" else (e - 1) // 2] = 1
+        steps = keras.ops.expand_dims(keras.ops.cast(previous_mask, "float32"), -1)
+        return ops.conv(steps, stands_for, self.strides, self.padding, "channels_last")[..., 0] > 0.5
 
     def _window(self, sizes: Any) -> geometry.Window:
         return geometry.window(

@@ -58,13 +58,17 @@ class PoolingMixin:
         self.algorithm = check_pool_algorithm(algorithm, self.dilation_rate, caller)
         self.propagate_mask = bool(propagate_mask)
         self._window((None,) * rank)  # raises if the arguments do not fit together
-        self.supports_masking = False  # until there is one; see `call`
+        self.supports_masking = False  # until there is one
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The pooled input."""
-        if mask is not None and self._passes_masks:
-            self.supports_masking = True
+        self.supports_masking |= mask is not None and self._passes_masks
         return self._pool(inputs)
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+        """A symbolic output for a symbolic input."""
+        self.supports_masking |= mask is not None and self._passes_masks
+        return super().compute_output_spec(inputs)
 
     @property
     def _passes_masks(self) -> bool:
@@ -74,7 +78,7 @@ class PoolingMixin:
         """With one spatial axis, a window has something to show if one of its steps has."""
         if previous_mask is None or not self._passes_masks:
             return None
-        steps = keras.ops.expand_dims(keras.ops.cast(previous_mask, "int32"), -1)
+        steps = keras.ops.expand_dims(keras.ops.cast(previous_mask, "float32"), -1)
         arguments = self._window_arguments() | {"data_format": "channels_last"}
         return ops.max_pool(steps, **arguments)[..., 0] > 0
 

@@ -449,7 +449,7 @@ def conv_kernel_gradient(
 def add_bias(x: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
     """`x` with one number per channel added; its gradient sums over all other axes: the tutorial's formula (3)."""
     b = keras.ops.convert_to_tensor(bias, keras.backend.standardize_dtype(x.dtype))
-    return x + (b if data_format == "channels_last" else tf.reshape(b, [-1, *[1] * (x.shape.rank - 2)]))
+    return x + (b if data_format == "channels_last" else tf.reshape(b, [-1, *[1] * (len(x.shape) - 2)]))
 
 
 def _finish(y: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:

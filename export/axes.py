@@ -1,0 +1,98 @@
+"""Names for the axes of a model's inputs and outputs whose sizes are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from kerasconv.export.signature import Signature
+
+_SPATIAL = {3: ("steps",), 4: ("height", "width"), 5: ("depth", "height", "width")}
+_TRIALS = ((41, 53, 67), (73, 89, 101))
+"""Two sets of sizes, all different: an output that has the size of an input in both has it always."""
+
+Names = tuple[str | None, ...]
+"""For each axis a name, or `None` where the size is known."""
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The names of the axes, with the channels where Keras has them.
+
+    Attributes:
+        inputs: For each input.
+        outputs: For each output.
+    """
+
+    inputs: tuple[Names, ...]
+    outputs: tuple[Names, ...]
+
+
+def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None) -> Axes:
+    """The names: those that were chosen, else `batch`, `height`, `width` and the like.
+
+    Raises:
+        ValueError: If names were chosen for an input that there is not, or for an axis of known size.
+    """
+    inputs = served.model.inputs
+    own = {spec.name: tensor for spec, tensor in zip(served.inputs, inputs, strict=True)}
+    for name, names in (chosen or {}).items():
+        shape = tuple(own[name].shape) if name in own else ()
+        for axis in names:
+            if not isinstance(axis, int) or not -len(shape) <= axis < len(shape) or shape[axis] is not None:
+                raise ValueError(
+                    f"to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are "
+                    f"{ {key: tuple(tensor.shape) for key, tensor in own.items()} }. "
+                    f"Received: axis {axis!r} of {name!r}."
+                )
+    named = []
+    for spec, tensor in zip(served.inputs, inputs, strict=True):
+        defaults = ("batch", *_SPATIAL.get(len(tensor.shape), ()))
+        labels = [
+            None if n is not None else defaults[axis] if axis < len(defaults) else f"axis_{axis}"
+            for axis, n in enumerate(tensor.shape)
+        ]
+        for axis, label in (chosen or {}).get(spec.name, {}).items():
+            labels[axis] = label
+        named.append(tuple(labels))
+    return Axes(tuple(named), _of_outputs(served.model, named))
+
+
+def _of_outputs(model: keras.Model, inputs: Sequence[Names]) -> tuple[Names, ...]:
+    """An axis of an output has the name of the axis of an input that is as long whatever the size."""
+    spatial = any(n is None for tensor in model.inputs for n in tensor.shape[1:])
+    trials = [_shapes(model, sizes) for sizes in _TRIALS] if spatial else []
+    result = []
+    for i, tensor in enumerate(model.outputs):
+        labels: list[str | None] = []
+        for axis, n in enumerate(tensor.shape):
+            if n is not None:
+                labels.append(None)
+            elif axis == 0:
+                labels.append(inputs[0][0] or "batch")
+            else:
+                seen = [outputs[i][axis] for _, outputs in trials]
+                same = [
+                    name
+                    for j, names in enumerate(inputs)
+                    for a, name in enumerate(names)
+                    if a and name and trials and [shapes[j][a] for shapes, _ in trials] == seen
+                ]
+                default = _SPATIAL.get(len(tensor.shape), ())
+                own = default[axis - 1] if axis - 1 < len(default) else f"axis_{axis}"
+                labels.append(same[0] if same else f"{model.output_names[i]}_{own}")
+        result.append(tuple(labels))
+    return tuple(result)
+
+
+def _shapes(model: keras.Model, sizes: Sequence[int]) -> tuple[list[Any], list[Any]]:
+    """The shapes of inputs with these spatial sizes, and of what the model makes of them."""
+    shapes = []
+    for tensor in model.inputs:
+        unknown = iter(sizes)
+        shapes.append((tensor.shape[0], *(next(unknown) if n is None else n for n in tensor.shape[1:])))
+    inputs = [keras.KerasTensor(shape, t.dtype) for shape, t in zip(shapes, model.inputs, strict=True)]
+    outputs = model.compute_output_spec(keras.tree.pack_sequence_as(model.input, inputs))
+    return shapes, [tuple(tensor.shape) for tensor in keras.tree.flatten(outputs)]

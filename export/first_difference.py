@@ -1,0 +1,72 @@
+"""Where an ONNX file goes wrong: the first layer whose output is not that of the model."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+from kerasconv.export.onnx_file import Interface, from_layout, layer_values
+from kerasconv.export.parity import LayerDifference, difference
+from kerasconv.export.runtimes import ONNX, Runtime, run
+from kerasconv.export.signature import Arrays, Signature
+
+
+def first_difference(
+    path: Path, runtime: Runtime, served: Signature, interface: Interface, inputs: Arrays, tolerance: float
+) -> LayerDifference | None:
+    """Runs the file and the model on the same inputs, with the outputs of layers as further outputs.
+
+    Args:
+        path: An ONNX file, which says in the metadata `kerasconv.layers` where its layers are.
+        runtime: What runs it.
+        served: The model.
+        interface: The file's inputs and outputs.
+        inputs: The inputs, as the file takes them.
+        tolerance: The largest relative difference that passes.
+
+    Returns:
+        The first layer that differs, in the order of the file's graph. `None` if none does, or none is known.
+
+    Raises:
+        ExportError: If the runtime cannot run the file with these outputs.
+    """
+    proto = onnx.load(path)
+    tensors = layer_outputs(served.model)
+    places = {layer: place for layer, place in layer_values(proto).items() if layer in tensors}
+    if not places:
+        return None
+    actual = _file_values(proto, runtime, [value for value, _ in places.values()], inputs)
+    probe = keras.Model(served.model.inputs, [tensors[layer] for layer in places])
+    arrays = interface.inputs_to_model(inputs)
+    expected = probe([arrays[spec.name] for spec in served.inputs], training=False)
+    for (layer, (value, moved)), tensor in zip(places.items(), expected, strict=True):
+        want, got = np.asarray(tensor), from_layout(actual[value], moved)
+        kind = type(tensors[layer]._keras_history.operation).__name__
+        if got.shape != want.shape:
+            return LayerDifference(layer=layer, kind=kind, shapes=(want.shape, got.shape))
+        found = difference(got, want)
+        if found.misplaced or found.relative > tolerance:
+            return LayerDifference(**vars(found), layer=layer, kind=kind, shapes=(want.shape, got.shape))
+    return None
+
+
+def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The output of each layer of a functional model that has one and is called once."""
+    calls: dict[str, list[list[keras.KerasTensor]]] = {}
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            calls.setdefault(node.operation.name, []).append(node.outputs)
+    return {name: outputs[0][0] for name, outputs in calls.items() if len(outputs) == len(outputs[0]) == 1}
+
+
+def _file_values(proto: onnx.ModelProto, runtime: Runtime, values: list[str], inputs: Arrays) -> Arrays:
+    """The values of these names, from a copy of the graph that has them as outputs."""
+    del proto.graph.output[:]
+    proto.graph.output.extend(onnx.ValueInfoProto(name=value) for value in dict.fromkeys(values))
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder, "probe.onnx")
+        onnx.save(proto, probe, save_as_external_data=True, location="weights")  # so that they may exceed 2 GB
+        return run(runtime, ONNX, probe, [inputs])[0]

@@ -1,0 +1,138 @@
+"""Export as LiteRT, which was called TensorFlow Lite: for phones and small machines."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from kerasconv.export.artifacts import ExportError, staged
+from kerasconv.export.golden import check_numeric, golden_folder, save_golden
+from kerasconv.export.manifest import move_sidecars, write_manifest
+from kerasconv.export.parity import ParityReport
+from kerasconv.export.runtimes import LITERT, choose
+from kerasconv.export.signature import Signature, signature
+from kerasconv.export.verify import verify
+
+
+def to_litert(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    tolerance: float = 1e-5,
+) -> ParityReport:
+    """Writes a model as a LiteRT file of built-in operators, verified before it is put in place.
+
+    Its signature takes and gives the model's inputs and outputs by name, at any batch size. Beside `NAME.tflite`, the
+    folder `NAME.tflite.golden` holds inputs and outputs to verify it with, and `NAME.tflite.manifest.json` the hashes
+    of all these files.
+
+    The extra `litert` of this package, that is `ai-edge-litert`, must be installed.
+
+    Args:
+        model: A built functional or Sequential model.
+        path: The file to write. It ends in `.tflite`.
+        overwrite: Whether to replace what stands there.
+        tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
+
+    Returns:
+        The measured differences in LiteRT, at two batch sizes.
+
+    Raises:
+        TypeError: If `model` is no Keras model.
+        ValueError: If the model has not been built or takes text, or the path ends otherwise.
+        FileExistsError: If something stands at `path`, without `overwrite`.
+        ExportError: If the model has an operation that LiteRT has not, the file does not give what the model gives, or
+            LiteRT is not installed. Nothing is written then.
+
+    Example:
+        >>> import importlib.util, kerasconv, tempfile
+        >>> path = tempfile.mkdtemp() + "/detector.tflite"
+        >>> installed = importlib.util.find_spec("ai_edge_litert") is not None
+        >>> not installed or kerasconv.export.to_litert(kerasconv.models.line_detector(), path).passed
+        True
+    """
+    served = signature(model, "to_litert")
+    check_numeric(served, "to_litert")
+    target = Path(path).absolute()
+    if target.suffix != ".tflite":
+        raise ValueError(f"to_litert: `path` must end in '.tflite'. Received: path={str(path)!r}.")
+    choose(LITERT, ["litert"], "to_litert")
+    with staged(target, overwrite=overwrite, caller="to_litert") as stage:
+        stage.write_bytes(_convert(served))
+        save_golden(served, golden_folder(stage))
+        report = verify(stage, model, batch_sizes=(), tolerance=tolerance, runtimes=["litert"])
+        report.raise_if_failed("to_litert")
+        write_manifest(stage)
+        move_sidecars(stage, target)
+    return report
+
+
+def _convert(served: Signature) -> bytes:
+    """The model as a LiteRT file with its weights inside."""
+    function = tf.function(served.function(), input_signature=served.inputs, autograph=False).get_concrete_function()
+    module = tf.Module()
+    module.weights = [variable.value for variable in served.model.variables]
+    try:
+        with tempfile.TemporaryDirectory() as folder, _silent():
+            # Saved without gradients, which LiteRT has not, and which take most of the time to write.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+            tf.saved_model.save(module, folder, signatures=function, options=options)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            return converter.convert()
+    except Exception as error:
+        raise ExportError(
+            "to_litert: every layer must have a counterpart in LiteRT's built-in operators. "
+            f"Received: model {served.model.name!r}, {_complaint(served, function, str(error))}"
+        ) from error
+
+
+def _complaint(served: Signature, function: tf.types.experimental.ConcreteFunction, text: str) -> str:
+    """What LiteRT lacks, and for which layers."""
+    lists = re.findall(r"(?:Select|Custom) ops: ([\w, ]+)", text)
+    operators = sorted({name for found in lists for name in found.replace(" ", "").split(",")})
+    if not operators:
+        return f"for which the converter says: {' '.join(text.split())[:300]}"
+    layers = {layer.name: type(layer).__name__ for layer in served.model._flatten_layers(include_self=False)}
+    needy = [_layer_of(op.name, layers) for op in function.graph.get_operations() if op.type in operators]
+    named = [f"{layer!r} ({layers[layer]})" for layer in sorted({*needy} - {""})]
+    complaint = f"whose layers {', '.join(named)} need {', '.join(operators)}." if named else (
+        f"which needs {', '.join(operators)}."
+    )  # fmt: skip
+    if any(size is None for spec in served.inputs for size in spec.shape[1:]):
+        complaint += (
+            " Its inputs have unknown sizes, which many operators of LiteRT do not take: fix them, as in "
+            "keras.Sequential([keras.Input((224, 224, 3)), model])."
+        )
+    return complaint
+
+
+def _layer_of(operation: str, layers: Container[str]) -> str:
+    """The innermost layer in whose scope an operation stands, or nothing.
+
+    Keras opens a layer's scope twice, to build and to call it, so TensorFlow calls that of the layer `conv` `conv_1`.
+    """
+    scopes = [re.sub(r"_\d+$", "", scope) for scope in operation.split("/")]
+    return next((scope for scope in reversed(scopes) if scope in layers), "")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what the compiler writes to standard error itself; the exception says the same in less."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,328 @@
+"""Operations that move cells about, or reduce axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from kerasconv.export.onnx_graph.elementwise import channels_first_for
+from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, to_array
+from kerasconv.export.onnx_graph.values import Value, arranged, order, physical_axis
+from kerasconv.export.onnx_graph.windows import global_pool, pad_axes
+
+_REDUCTIONS = {
+    "All": None,
+    "Amax": "ReduceMax",
+    "Amin": "ReduceMin",
+    "Logsumexp": "ReduceLogSumExp",
+    "Max": "ReduceMax",
+    "Mean": "ReduceMean",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+    "Sum": "ReduceSum",
+}
+_GLOBAL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool"}
+_LIMIT = np.iinfo(np.int64).max
+
+
+def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Another shape; without moving a cell where the channels stay together."""
+    shape = tuple(out.shape)
+    known = all(n is not None for n in x.shape[1:])
+    if x.rank > 2 and len(shape) == 2 and known and shape == (x.shape[0], math.prod(x.shape[1:])):
+        source = x.flattened or x
+        result = emit.value(None, out)  # made when it is asked for: a matrix product can do without
+        result.made, result.flattened = {}, source
+        result.make = lambda _: emit.reshaped(emit.get(source), shape, keep=source.shape[:1])
+        return result
+    if len(shape) > 2 and shape[0] == x.shape[0] and _one_or_all(x, shape):
+        return Value(
+            shape,
+            out.dtype,
+            {},
+            make=lambda first: emit.reshaped(
+                emit.get(x, first and x.rank > 2), arranged(shape, first), keep=(x.shape[0],)
+            ),
+        )
+    return emit.value(emit.reshaped(emit.get(x), shape, keep=x.shape), out)
+
+
+def _one_or_all(x: Value, shape: tuple[int | None, ...]) -> bool:
+    """Whether a reshape only adds axes of one cell before the channels, or folds spatial axes, with known sizes."""
+    if None in x.shape[1:] or None in shape[1:]:
+        return False
+    return x.shape[-1] == shape[-1] and math.prod(x.shape[1:]) == math.prod(shape[1:])
+
+
+def transpose(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Another order of the axes: a tensor with its channels at axis 1 may have it already."""
+    axes = list(op.axes or range(x.rank)[::-1])
+    return _permuted(emit, out, x, [axis % x.rank for axis in axes])
+
+
+def moveaxis(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """See `transpose`."""
+    rest = [axis for axis in range(x.rank) if axis not in {a % x.rank for a in op.source}]
+    for destination, source in sorted(zip((d % x.rank for d in op.destination), op.source, strict=True)):
+        rest.insert(destination, source % x.rank)
+    return _permuted(emit, out, x, rest)
+
+
+def swapaxes(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """See `transpose`."""
+    axes = list(range(x.rank))
+    axes[op.axis1], axes[op.axis2] = axes[op.axis2], axes[op.axis1]
+    return _permuted(emit, out, x, axes)
+
+
+def _permuted(emit: Emitter, out: Any, x: Value, axes: list[int]) -> Value:
+    if axes == list(range(x.rank)):
+        return x
+    for first in (True, False):  # is it there in that order, for ONNX?
+        if first in x.made and order(x.rank, first) == axes:
+            return emit.value(x.made[first], out)
+    back = [0, *range(2, x.rank), 1]
+    if axes == back and False in x.made and x.rank > 2:
+        return Value(tuple(out.shape), out.dtype, {True: x.made[False]})
+    return emit.value(emit("Transpose", emit.get(x), perm=axes), out)
+
+
+def expand_dims(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """New axes of one cell."""
+    rank = len(out.shape)
+    axes = [op.axis] if isinstance(op.axis, int) else op.axis
+    return emit.value(emit("Unsqueeze", emit.get(x), sorted(axis % rank for axis in axes)), out)
+
+
+def squeeze(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Axes of one cell taken away."""
+    if op.axis is None:
+        axes = [axis for axis, n in enumerate(x.shape) if n == 1]
+    else:
+        axes = [axis % x.rank for axis in ([op.axis] if isinstance(op.axis, int) else op.axis)]
+    return _without(emit, out, x, axes, lambda made, physical: emit("Squeeze", made, physical))
+
+
+def reduce(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Sums, means, extremes over axes."""
+    op_type = _REDUCTIONS[type(op).__name__]
+    if op_type is None or getattr(op, "initial", None) is not None:
+        raise NoRuleError("a reduction with an initial value, or of truth values")
+    axes = op.axis if isinstance(op.axis, list | tuple) else range(x.rank) if op.axis is None else [op.axis]
+    return reduced(emit, op_type, out, x, [axis % x.rank for axis in axes], op.keepdims)
+
+
+def reduced(emit: Emitter, op_type: str, out: Any, x: Value, axes: Sequence[int], keepdims: bool) -> Value:
+    """A reduction over axes of the Keras tensor."""
+    if x.dtype != out.dtype:
+        raise NoRuleError("a reduction that changes the dtype")
+    spatial = list(range(1, x.rank - 1))
+    if sorted(axes) == spatial and op_type in _GLOBAL and True in x.made:
+        return global_pool(emit, out, x, _GLOBAL[op_type], "channels_last", keepdims)
+    if keepdims:
+        first = channels_first_for([x], x.rank)
+        physical = [physical_axis(axis, x.rank, first) for axis in axes]
+        return emit.value(emit.reduce(op_type, emit.get(x, first), physical, True), out, first)
+    return _without(emit, out, x, axes, lambda made, physical: emit.reduce(op_type, made, physical, False))
+
+
+def _without(emit: Emitter, out: Any, x: Value, axes: Sequence[int], call: Callable[..., Any]) -> Value:
+    """What takes axes away. From a tensor with its channels at axis 1 it must leave Keras' order, or ONNX' again."""
+    left = [axis for axis in order(x.rank, True) if axis not in axes]
+    for moved in (False, True):
+        if True in x.made and left == [sorted(left)[i] for i in order(len(left), moved)]:
+            made = call(x.made[True], sorted(physical_axis(axis, x.rank, True) for axis in axes))
+            return emit.value(made, out, moved)
+    return emit.value(call(emit.get(x), sorted(axes)), out)
+
+
+def concatenate(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
+    """Tensors one after the other along an axis."""
+    rank = len(out.shape)
+    first = channels_first_for(xs, rank)
+    operands = [emit.operand(x, out.dtype, rank, first) for x in xs]
+    return emit.value(emit("Concat", *operands, axis=physical_axis(op.axis, rank, first)), out, first)
+
+
+def stack(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
+    """Tensors one after the other along a new axis."""
+    rank = len(out.shape)
+    axis = op.axis % rank
+    operands = [emit("Unsqueeze", emit.operand(x, out.dtype, rank - 1, False), [axis]) for x in xs]
+    return emit.value(emit("Concat", *operands, axis=axis), out)
+
+
+def split(emit: Emitter, op: Any, out: Sequence[Any], x: Value) -> list[Value]:
+    """Parts of a tensor along an axis."""
+    first = channels_first_for([x], x.rank)
+    lengths = [part.shape[op.axis] for part in out]
+    if None in lengths:
+        raise NoRuleError("parts of unknown size")
+    made = emit("Split", emit.get(x, first), lengths, outputs=len(out), axis=physical_axis(op.axis, x.rank, first))
+    return [emit.value(part, like, first) for part, like in zip(made if len(out) > 1 else [made], out, strict=True)]
+
+
+def get_item(emit: Emitter, op: Any, out: Any, x: Value, key: Any) -> Value:
+    """Slices and single cells along the axes, by numbers."""
+    keys = list(key) if isinstance(key, tuple | list) else [key]
+    if any(not (k is None or k is Ellipsis or isinstance(k, int | slice)) for k in keys):
+        raise NoRuleError("a key that is a tensor")
+    if None in keys:
+        raise NoRuleError("a key with new axes")
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (x.rank - len(keys) + 1)
+    bounds, dropped = [], []
+    for axis, k in enumerate(keys):
+        if isinstance(k, int):
+            dropped.append(axis)
+            bounds.append((axis, k, k + 1 if k != -1 else _LIMIT, 1))
+        elif k != slice(None):
+            if not all(n is None or isinstance(n, int) for n in (k.start, k.stop, k.step)):
+                raise NoRuleError("a slice by tensors")
+            step = 1 if k.step is None else k.step
+            start = k.start if k.start is not None else (0 if step > 0 else _LIMIT)
+            stop = k.stop if k.stop is not None else (_LIMIT if step > 0 else -_LIMIT)
+            bounds.append((axis, start, stop, step))
+    if not bounds:
+        return x
+    first = channels_first_for([x], x.rank)
+    axes, starts, stops, steps = map(list, zip(*bounds, strict=True))
+    made = emit("Slice", emit.get(x, first), starts, stops, [physical_axis(a, x.rank, first) for a in axes], steps)
+    if not dropped:
+        return emit.value(made, out, first)
+    sliced = Value(tuple(1 if a in dropped else 0 for a in range(x.rank)), x.dtype, {first: made})
+    return _without(emit, out, sliced, dropped, lambda made, physical: emit("Squeeze", made, physical))
+
+
+def pad(emit: Emitter, op: Any, out: Any, x: Value, constant_values: Any = None) -> Value:
+    """Cells added around a tensor."""
+    widths = list(op.pad_width)
+    pads = widths * x.rank if len(widths) == 1 else widths
+    names = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}
+    if op.mode not in names or not isinstance(constant_values, int | float | None):
+        raise NoRuleError(f"padding in the mode {op.mode}")
+    return padded(emit, out, x, pads, op.mode, constant_values or 0)
+
+
+def padded(emit: Emitter, out: Any, x: Value, pads: Sequence[Any], mode: str, value: float) -> Value:
+    """As `kerasconv.ops.pad`, with a pair of ints for each axis of the Keras tensor."""
+    first = channels_first_for([x], x.rank)
+    made = emit.get(x, first)
+    axes = order(x.rank, first)
+    needed = [axis for axis in axes if any(pads[axis])]
+    sizes = dict(zip(needed, emit.sizes(x, needed), strict=True)) if mode in ("symmetric", "circular") else {}
+    y = pad_axes(emit, made, [tuple(pads[a]) for a in axes], [sizes.get(a) for a in axes], mode, value, x.dtype)
+    return emit.value(y, out, first)
+
+
+def repeat(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Each cell several times along an axis."""
+    if not isinstance(op.repeats, int) or op.axis is None:
+        raise NoRuleError("a number of repetitions for each cell")
+    axis = op.axis % x.rank
+    first = channels_first_for([x], x.rank)
+    scales = [1.0] * x.rank
+    scales[physical_axis(axis, x.rank, first)] = float(op.repeats)
+    return emit.value(_nearest(emit, emit.get(x, first), scales), out, first)
+
+
+def up_sampling(emit: Emitter, layer: Any, out: Any, x: Value) -> Value:
+    """Keras' `UpSampling1D`, `2D` and `3D`."""
+    size = [layer.size] if isinstance(layer.size, int) else list(layer.size)
+    mode = getattr(layer, "interpolation", "nearest")
+    last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    if mode not in ("nearest", "bilinear"):
+        raise NoRuleError(f"interpolation in the mode {mode}")
+    made = emit.get(x, last)
+    scales = [1.0, 1.0, *map(float, size)]
+    if mode == "nearest":
+        return emit.value(_nearest(emit, made, scales), out, last)
+    y = emit("Resize", made, None, np.float32(scales), mode="linear", coordinate_transformation_mode="half_pixel")
+    return emit.value(y, out, last)
+
+
+def _nearest(emit: Emitter, made: Any, scales: list[float]) -> Any:
+    return emit(
+        "Resize",
+        made,
+        None,
+        np.float32(scales),
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+
+
+def tile(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """A tensor several times along each axis."""
+    if len(op.repeats) != x.rank:
+        raise NoRuleError("a number of copies for other axes")
+    return emit.value(emit("Tile", emit.get(x), list(op.repeats)), out)
+
+
+def broadcast_to(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """A tensor stretched along axes of one cell."""
+    if not all(isinstance(n, int) for n in op.shape):
+        raise NoRuleError("an unknown size")
+    return emit.value(emit("Expand", emit.get(x), list(op.shape)), out)
+
+
+def take(emit: Emitter, op: Any, out: Any, x: Any, indices: Any) -> Value:
+    """Rows of a table, as an embedding looks them up."""
+    if op.axis is None:
+        raise NoRuleError("an index into all cells")
+    table = emit.get(x) if isinstance(x, Value) else emit.constant(to_array(x), "table")
+    where = emit.get(indices) if isinstance(indices, Value) else emit.constant(to_array(indices).astype(np.int64))
+    if isinstance(indices, Value) and indices.dtype not in ("int32", "int64"):
+        where = emit.cast(where, indices.dtype, "int64")
+    return emit.value(emit("Gather", table, where, axis=op.axis), out)
+
+
+def argmax(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Where the largest (or smallest) cell along an axis is."""
+    if op.axis is None:
+        raise NoRuleError("an index into all cells")
+    name = {"Argmax": "ArgMax", "Argmin": "ArgMin"}[type(op).__name__]
+    axis = op.axis % x.rank
+    if op.keepdims:
+        raise NoRuleError("an index that keeps the axis")
+    y = _without(emit, out, x, [axis], lambda made, physical: emit(name, made, axis=physical[0], keepdims=0))
+    made = {first: emit.cast(value, "int64", out.dtype) for first, value in y.made.items()}
+    return Value(y.shape, out.dtype, made)
+
+
+def flip(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
+    """Axes turned round."""
+    axes = range(x.rank) if op.axis is None else [op.axis] if isinstance(op.axis, int) else op.axis
+    first = channels_first_for([x], x.rank)
+    physical = [physical_axis(axis, x.rank, first) for axis in axes]
+    count = len(physical)
+    made = emit("Slice", emit.get(x, first), [-1] * count, [-_LIMIT] * count, physical, [-1] * count)
+    return emit.value(made, out, first)
+
+
+RULES: dict[str, Callable[..., Any]] = {
+    **{name: reduce for name in _REDUCTIONS if name != "All"},
+    "Argmax": argmax,
+    "Argmin": argmax,
+    "BroadcastTo": broadcast_to,
+    "Concatenate": concatenate,
+    "ExpandDims": expand_dims,
+    "Flip": flip,
+    "GetItem": get_item,
+    "Moveaxis": moveaxis,
+    "Pad": pad,
+    "Repeat": repeat,
+    "Reshape": reshape,
+    "Split": split,
+    "Squeeze": squeeze,
+    "Stack": stack,
+    "Swapaxes": swapaxes,
+    "Take": take,
+    "Tile": tile,
+    "Transpose": transpose,
+}
+"""The rule for each of Keras' operations, by the name of its class."""

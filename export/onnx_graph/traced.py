@@ -1,0 +1,100 @@
+"""What has no rule: traced by TensorFlow, converted by tf2onnx, and put into the graph."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import onnx
+import onnx_ir as ir
+import tensorflow as tf
+import tf2onnx
+from kerasconv.export.onnx_graph.emitter import Emitter
+from kerasconv.export.onnx_graph.values import Value
+from onnx import version_converter
+
+from kerasconv import config
+
+_NEWEST = 18  # the newest opset that tf2onnx writes
+
+
+class TracingError(Exception):
+    """An operation cannot be written in ONNX; the message says which, and why."""
+
+
+def traced(emit: Emitter, operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a layer or operation gives, as the nodes into which tf2onnx converts it.
+
+    Raises:
+        TracingError: If it cannot be converted.
+    """
+    values = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Value)]
+    structure: list[Any] = []
+
+    def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        by_value = {id(value): tensor for value, tensor in zip(values, tensors, strict=True)}
+        new_args, new_kwargs = keras.tree.map_structure(lambda x: by_value.get(id(x), x), (args, kwargs))
+        with config.lowered():
+            results = operation(*new_args, **new_kwargs)
+        structure[:] = [results]
+        return [tf.convert_to_tensor(x) for x in keras.tree.flatten(results)]
+
+    specs = [tf.TensorSpec(value.shape, value.dtype, name=f"input_{i}") for i, value in enumerate(values)]
+    try:
+        function = tf.function(call, input_signature=specs, autograph=False)
+        shapes = [(tuple(t.shape), t.dtype.name) for t in function.get_concrete_function().structured_outputs]
+        with _quiet():
+            proto, _ = tf2onnx.convert.from_function(function, specs, opset=min(emit.opset, _NEWEST))
+        unknown = sorted({n.op_type for n in proto.graph.node if not n.domain and not onnx.defs.has(n.op_type)})
+        if unknown:
+            raise ValueError(f"ONNX has no operator for TensorFlow's {', '.join(unknown)}")
+        if emit.opset > _NEWEST:
+            proto = version_converter.convert_version(proto, emit.opset)
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        raise TracingError(
+            f"{type(operation).__name__} {operation.name!r}: {said[0] if said else type(error).__name__}"
+        ) from error
+    name = operation.name if isinstance(operation, keras.Layer) else type(operation).__name__
+    made = _inlined(emit, ir.from_proto(proto), [emit.get(value) for value in values], name)
+    results = [Value(shape, dtype, {False: value}) for value, (shape, dtype) in zip(made, shapes, strict=True)]
+    return keras.tree.pack_sequence_as(structure[0], results)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps tf2onnx from logging what becomes an error here."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) -> list[ir.Value]:
+    """The nodes of another graph put into ours; its outputs."""
+    graph = model.graph
+    outputs = list(graph.outputs)
+    for own, given in zip(list(graph.inputs), inputs, strict=True):
+        if own in outputs:
+            outputs[outputs.index(own)] = given
+        ir.convenience.replace_all_uses_with(own, given, replace_graph_outputs=True)
+    with emit.scope(name):
+        for value in list(graph.initializers.values()):
+            constant = emit.constant(value.const_value.numpy(), "constant")
+            ir.convenience.replace_all_uses_with(value, constant, replace_graph_outputs=True)
+        outputs = list(graph.outputs)
+        graph.outputs.clear()
+        nodes = list(graph)
+        graph.remove(nodes)
+        for node in nodes:
+            node.name = emit.name(node.op_type)
+            for i, value in enumerate(node.outputs):
+                value.name = node.name if i == 0 else f"{node.name}:{i}"
+            emit.nodes.append(node)
+    return outputs

@@ -1,0 +1,106 @@
+"""Walking the graph of a Keras model, and writing each of its operations in ONNX.
+
+An operation is written by the first of these that works:
+
+1. a rule, for operations (`rules.py`);
+2. for a functional or Sequential model, its own graph;
+3. for a layer, or a model of one's own, the operations of which its `call` consists when it is given symbolic tensors;
+4. the graph that TensorFlow traces, converted by tf2onnx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+from kerasconv.export.onnx_graph.decompose import call_of
+from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError
+from kerasconv.export.onnx_graph.rules import rule_for
+from kerasconv.export.onnx_graph.traced import TracingError, traced
+from kerasconv.export.onnx_graph.values import Value
+
+from kerasconv.interop import structure
+
+
+class Walk:
+    """The walk through one model.
+
+    Args:
+        emit: Where to write.
+
+    Attributes:
+        outputs: What each layer gave, by name, in the order of the graph: the outermost layers only.
+        traced: The layers and operations that tf2onnx converted.
+        shares: Whether a layer was called more than once.
+    """
+
+    def __init__(self, emit: Emitter):
+        self._emit = emit
+        self._depth = 0
+        self.outputs: dict[str, Value] = {}
+        self.traced: list[str] = []
+        self.shares = False
+        self._called: set[int] = set()
+
+    def run(self, graph: Any, inputs: list[Any]) -> list[Any]:
+        """What a functional model, or any `keras.Function`, makes of these inputs."""
+        known: dict[int, Any] = {id(t): value for t, value in zip(graph.inputs, inputs, strict=True)}
+        self._depth += 1
+        try:
+            for node in structure.nodes(graph):
+                if all(id(tensor) in known for tensor in node.input_tensors):
+                    args, kwargs = node.arguments.fill_in(known)
+                    results = keras.tree.flatten(self._operation(node.operation, node.outputs, args, kwargs))
+                    known |= {id(tensor): value for tensor, value in zip(node.outputs, results, strict=True)}
+                    if self._depth == 1 and len(results) == 1 and isinstance(node.operation, keras.Layer):
+                        self.outputs[node.operation.name] = results[0]
+        finally:
+            self._depth -= 1
+        return [known[id(tensor)] for tensor in graph.outputs]
+
+    def _operation(self, operation: Any, outputs: list[Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        is_layer = isinstance(operation, keras.Layer)
+        self.shares |= is_layer and id(operation) in self._called
+        self._called.add(id(operation))
+        with self._emit.scope(operation.name) if is_layer else nullcontext():
+            try:
+                rule = rule_for(operation)
+                if rule is not None:
+                    out = outputs if _gives_list(operation, outputs) else outputs[0]
+                    return rule(self._emit, out, *args, **({} if is_layer else kwargs))
+                graph = structure.graph(operation) if is_layer else None
+                if graph is not None:
+                    return self.run(graph, keras.tree.flatten(args))
+                if is_layer:
+                    return self.expand(call_of(operation), args, kwargs)
+            except TracingError:
+                raise
+            except Exception:  # a call may say anything that does not take symbolic tensors; nobody uses what it wrote
+                pass
+            return self._trace(operation, args, kwargs)
+
+    def expand(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """The operations of which a call consists."""
+        values = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Value)]
+        symbols = [keras.KerasTensor(value.shape, value.dtype) for value in values]
+        by_value = {id(value): symbol for value, symbol in zip(values, symbols, strict=True)}
+        args, kwargs = keras.tree.map_structure(lambda x: by_value.get(id(x), x), (args, kwargs))
+        results = call(*args, **kwargs)
+        flat = keras.tree.flatten(results)
+        if not all(isinstance(x, keras.KerasTensor) for x in flat):
+            raise NoRuleError("a result that does not depend on the input")
+        copies = [keras.ops.copy(symbol) for symbol in symbols]  # Keras wants every input to lead to an output
+        copy_of = {id(symbol): copied for symbol, copied in zip(symbols, copies, strict=True)}
+        outputs = [copy_of.get(id(x), x) for x in flat]
+        given = self.run(keras.Function(symbols, outputs + copies), values)
+        return keras.tree.pack_sequence_as(results, given[: len(flat)])
+
+    def _trace(self, operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        self.traced.append(operation.name if isinstance(operation, keras.Layer) else type(operation).__name__)
+        return traced(self._emit, operation, args, kwargs)
+
+
+def _gives_list(operation: Any, outputs: list[Any]) -> bool:
+    return len(outputs) > 1 or type(operation).__name__ in ("Split", "Unstack", "Moments")

@@ -1,0 +1,3 @@
+"""SavedModel: a folder that TensorFlow, TF Serving and Keras run without kerasconv."""
+
+from kerasconv.export.saved_model.save import to_saved_model as to_saved_model

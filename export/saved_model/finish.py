@@ -1,0 +1,38 @@
+"""What `tf.saved_model.save` leaves to be done, in `saved_model.pb`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+
+def finish(path: Path) -> None:
+    """Completes a SavedModel that was just written."""
+    file = path / "saved_model.pb"
+    proto = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in proto.meta_graphs:
+        _name_classify(graph)
+        _differentiate_again(graph.graph_def)
+    file.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _name_classify(graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """Says that `classify` is for classification: every signature is written as one for prediction."""
+    if "classify" in graph.signature_def:
+        graph.signature_def["classify"].method_name = "tensorflow/serving/classify"
+
+
+def _differentiate_again(graph: graph_pb2.GraphDef) -> None:
+    """Lets gradients of gradients be those of TensorFlow's operators.
+
+    `tf.custom_gradient` passes a result through `IdentityN`, with the name of its gradient. The gradients of the model
+    are stored, the gradients of those are not, and their names would lead nowhere. Without a name, the gradient goes on
+    to the operators that made the result, which in an export are TensorFlow's own.
+    """
+    stored = {gradient.registered_op_type.encode() for gradient in graph.library.registered_gradients}
+    for function in graph.library.function:
+        for node in function.node_def:
+            if node.op == "IdentityN" and node.attr["_gradient_op_type"].s not in stored:
+                del node.attr["_gradient_op_type"]
