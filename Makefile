@@ -1,6 +1,6 @@
 # `make run` shows what the package does, `make test` checks that it does. Both set up .venv first.
 PYTHON ?= python3
-# What `make test` installs beside the package. CI adds PyTorch: make test EXTRAS=test,torch
+# What `make test` installs beside the package. CI adds judges: make test EXTRAS=test,torch,litert,openvino
 EXTRAS ?= test
 BIN := .venv/bin
 

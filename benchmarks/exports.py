@@ -80,6 +80,8 @@ def by_keras(model: keras.Model, path: Path) -> str:
         return f"fails: {str(error).strip().splitlines()[0][:60]}"
     try:
         session = onnxruntime.InferenceSession(path)
+        if len(session.get_inputs()) != len(model.inputs):
+            return f"wants {len(session.get_inputs()) - len(model.inputs)} inputs that the model has not"
         x = inputs(session)
         y = session.run(None, x)[0]
     except Exception as error:

@@ -19,7 +19,7 @@ from kerasconv.export.artifacts import ExportError, staged
 from kerasconv.export.axes import name_axes
 from kerasconv.export.golden import golden_folder, load_golden, save_arrays, save_golden
 from kerasconv.export.manifest import move_sidecars, write_manifest
-from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, interface, read_onnx
+from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interface, Port
 from kerasconv.export.onnx_graph import Built, Options, TracingError, build
 from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
@@ -119,14 +119,14 @@ def to_onnx(
         built = _build(served, options)
         _label(built, served, metadata or {}, layout)
         data = _save(built.model, stage, external_data)
-        save_golden(served, golden_folder(stage), interface=interface(read_onnx(stage), served))
+        save_golden(served, golden_folder(stage), interface=_interface(served, options))
         write_manifest(stage, data)
         report = verify(stage, runtimes=["onnxruntime"], tolerance=tolerance)
         if not report.passed:  # with the model at hand, it is found where they part
             report = verify(stage, model, runtimes=["onnxruntime"], tolerance=tolerance, edge_inputs=False)
         report.raise_if_failed("to_onnx")
         if calibration is not None:
-            report = _quantized(stage, served, calibration, report)
+            report = _quantized(stage, served, _interface(served, options), calibration, report)
         target = Path(path).absolute()
         for file in data:  # its name is its hash, so the file that stands there keeps its own until it is replaced
             file.replace(target.with_name(file.name))
@@ -135,9 +135,23 @@ def to_onnx(
     return dataclasses.replace(report, path=target)
 
 
-def _quantized(stage: Path, served: Signature, calibration: Arrays, report: ParityReport) -> ParityReport:
+def _interface(served: Signature, options: Options) -> Interface:
+    """How the file's inputs and outputs correspond to the model's."""
+
+    def ports(names: Sequence[str], own: Sequence[str], tensors: Sequence[Any]) -> tuple[Port, ...]:
+        moved = [options.channels_first and len(tensor.shape) > 2 for tensor in tensors]
+        return tuple(Port(*port) for port in zip(names, own, moved, strict=True))
+
+    return Interface(
+        ports(options.input_names, [spec.name for spec in served.inputs], served.model.inputs),
+        ports(options.output_names, served.outputs, served.model.outputs),
+    )
+
+
+def _quantized(
+    stage: Path, served: Signature, ports: Interface, calibration: Arrays, report: ParityReport
+) -> ParityReport:
     """Quantises the staged file; its golden data become what it gives itself, which others may then repeat."""
-    ports = interface(read_onnx(stage), served)
     inputs, expected = ports.inputs_to_file(calibration), ports.outputs_to_file(served.run(calibration))
     moved = ports.outputs[0].moved
     found = quantize_file(stage, inputs, expected, channel_axis=1 if moved else -1)

@@ -17,11 +17,10 @@ import numpy as np
 from kerasconv.models.filter_bank import FILTERS
 from PIL import Image
 from rich.console import Console
-from sklearn.datasets import load_digits, load_sample_images
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_sample_images
 
 import kerasconv
-from kerasconv.cli.demo import train_digits
+from kerasconv.cli.demo import digits_split, train_digits
 
 FOLDER = Path(__file__).parent / "public" / "models"
 DIGITS_PER_CLASS = 2
@@ -105,16 +104,12 @@ def write_digits(folder: Path) -> list[dict[str, Any]]:
     Returns:
         The list of `models.json`, from 0 to 9.
     """
-    digits = load_digits()
-    # The same split as in `train_digits`.
-    _, x_test, _, y_test = train_test_split(
-        digits.images, digits.target, test_size=0.2, random_state=1, stratify=digits.target
-    )
+    _, x_test, _, y_test = digits_split()
     listed = []
     for label in range(10):
         for number, image in enumerate(x_test[y_test == label][:DIGITS_PER_CLASS], 1):
             file = f"digit_{label}_{number}.png"
-            Image.fromarray((image * 255 / 16).round().astype("uint8")).save(folder / file)
+            Image.fromarray((image[..., 0] * 255).round().astype("uint8")).save(folder / file)
             listed.append({"file": file, "label": label})
     return listed
 

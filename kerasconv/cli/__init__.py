@@ -116,7 +116,9 @@ def export(
     set_: SetOption = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An option of the export, such as `opset=17` or `layout=channels_first`."),
+        typer.Option(
+            metavar="KEY=VALUE", help="An option of the export, such as `opset=17` or `layout=channels_first`."
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:

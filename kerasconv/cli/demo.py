@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -59,14 +60,17 @@ def show_line_detector(console: Console) -> keras.Model:
     return detector
 
 
+def digits_split() -> list[np.ndarray[Any, Any]]:
+    """scikit-learn's digits, as `train_test_split` gives them: images `(digits, 8, 8, 1)` from 0 to 1, and labels."""
+    digits = load_digits()
+    x = digits.images[..., None].astype("float32") / 16
+    return train_test_split(x, digits.target, test_size=0.2, random_state=1, stratify=digits.target)
+
+
 def train_digits(console: Console, epochs: int) -> keras.Model:
     """Trains on 1437 digits of 8 x 8 pixels, tests on the 360 others."""
     keras.utils.set_random_seed(1)
-    digits = load_digits()
-    x = digits.images[..., None].astype("float32") / 16
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, digits.target, test_size=0.2, random_state=1, stratify=digits.target
-    )
+    x_train, x_test, y_train, y_test = digits_split()
     network = keras.Sequential(
         [
             keras.Input((8, 8, 1), name="image"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kerasconv.export.artifacts import staged
 
@@ -15,14 +15,14 @@ Array = np.ndarray[Any, Any]
 
 
 def read(path: Path) -> Array:
-    """An image file as `(height, width, 3)` floats from 0 to 1.
+    """An image file as `(height, width, 3)` floats from 0 to 1, turned as its EXIF data say.
 
     Raises:
         ValueError: If there is no such file, or it is no image.
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"), "float32") / 255
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), "float32") / 255
     except (UnidentifiedImageError, OSError) as error:
         reason = "is no image that Pillow can read" if path.is_file() else "is no file"
         raise ValueError(f"run: `image` must be an image file. Received: {str(path)!r}, which {reason}.") from error

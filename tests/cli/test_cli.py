@@ -74,6 +74,15 @@ def test_run_many_maps_as_a_grid(command, photo, tmp_path):
     assert read(tmp_path / "all.png").shape == (3 * 30, 4 * 40)
 
 
+def test_a_photograph_is_turned_as_the_camera_says(command, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is the right-hand side
+    Image.new("RGB", (40, 30)).save(tmp_path / "turned.png", exif=exif)
+    out = tmp_path / "out.png"
+    assert command("run", "filter_bank", tmp_path / "turned.png", "-o", out, "--set", "names=box_blur")[0] == 0
+    assert Image.open(out).size == (30, 40)
+
+
 def test_run_a_file_of_ones_own(command, photo, tmp_path):
     models.filter_bank("box_blur", (16, 20, 3)).save(tmp_path / "own.keras")
     assert command("run", tmp_path / "own.keras", photo, "-o", tmp_path / "blur.png")[0] == 0

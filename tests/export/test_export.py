@@ -86,12 +86,6 @@ def test_pooling_becomes_one_operator(pooling, tmp_path):
     assert operators.count("Conv") == 1
 
 
-@pytest.mark.parametrize("opset", range(14, 19))
-def test_opsets(opset, tmp_path):
-    assert export.to_onnx(models.line_detector(), tmp_path / "model.onnx", opset=opset).passed
-    assert onnx.load(tmp_path / "model.onnx").opset_import[0].version == opset
-
-
 def test_names(tmp_path):
     """Inputs and outputs are called what the model calls them, in both formats."""
     model = SMALL[-1][1]
@@ -237,15 +231,15 @@ class TestBadInput:
         )
         unbuilt = keras.Sequential([layers.Conv2D(1, 3)], name="unbuilt")
         assert self.message(ValueError, to, unbuilt, tmp_path / "a") == (
-            f"{to.__name__}: `model` must be a functional or Sequential model that has been built (give it an input "
-            "shape, or call it once). Received: Sequential 'unbuilt'."
+            f"{to.__name__}: `model` must have been built: give it an input shape, or call it once. "
+            "Received: Sequential 'unbuilt'."
         )
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("opset", [13, 19, "18"])
+    @pytest.mark.parametrize("opset", [12, 23, "18"])
     def test_opset(self, opset, tmp_path):
         assert self.message(ValueError, export.to_onnx, models.line_detector(), tmp_path / "a", opset=opset) == (
-            f"to_onnx: `opset` must be an int from 14 to 18. Received: opset={opset!r}."
+            f"to_onnx: `opset` must be an int from 13 to 22. Received: opset={opset!r}."
         )
 
     def test_verify_nothing(self, tmp_path):

@@ -410,7 +410,6 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"opset": 12}, "to_onnx: `opset` must be an int from 13 to 22. Received: opset=12."),
             ({"layout": "NCHW"}, 'to_onnx: `data_format` must be "channels_last" or "channels_first". Received: data_format=\'NCHW\'.'),
             ({"profile": "phone"}, "to_onnx: `profile` must be one of ('default', 'web'). Received: profile='phone'."),
             ({"external_data": 0}, "to_onnx: `external_data` must be a number of bytes, at least 1, or None. Received: external_data=0."),
