@@ -84,6 +84,7 @@ def build(model: keras.Model, options: Options) -> Built:
         name=model.name,
     )
     whole = ir.Model(graph, ir_version=_IR_VERSIONS[options.opset])
+    common.CommonSubexpressionEliminationPass()(whole)
     common.RemoveUnusedNodesPass()(whole)
     fold_pads(graph, options.web)
     fold_biases(graph)

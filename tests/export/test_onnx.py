@@ -259,6 +259,13 @@ def test_a_layer_that_is_called_twice_has_its_weights_once(tmp_path):
     assert [value.name for value in proto.graph.input] == ["input", "input_1"]
 
 
+def test_what_is_computed_twice_is_computed_once(tmp_path):
+    x = keras.Input(IMAGE)
+    y = stock.Concatenate()([layers.Conv2D(3, 3)(stock.ReLU()(x)), stock.Conv2D(3, 3)(stock.ReLU()(x))])
+    operators, _ = exported(keras.Model(x, y), tmp_path)
+    assert (operators["Relu"], operators["Conv"]) == (1, 2)
+
+
 def test_attention(tmp_path):
     x = keras.Input((6, 8))
     operators, proto = exported(
