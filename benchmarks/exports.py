@@ -149,7 +149,7 @@ def main(
             else:
                 row += ["", f"{latencies([ours], rounds)[0]:.1f}", "", ""]
             table.add_row(*row)
-            console.print(" | ".join(row))
+            console.print(" | ".join(row), soft_wrap=True, markup=False)
     console.print(table)
     console.print("export s and Keras s: seconds to export and check. ratio: Keras' latency over ours.")
 

@@ -28,6 +28,7 @@ from kerasconv.export.verify import ParityReport, verify
 
 import kerasconv
 from kerasconv import geometry
+from kerasconv.interop.structure import walk
 
 OPSETS = range(13, 23)
 PROFILES = ("default", "web")
@@ -66,7 +67,7 @@ def to_onnx(
         path: The file to write.
         opset: The version of ONNX' operators, from 13 to 22.
         layout: `"channels_last"` or `"channels_first"`: where the inputs and outputs that have three axes or more shall
-            have their channels.
+            have their channels. A model whose layers have `data_format="channels_first"` is left as it is.
         input_names: A name for each input, in the model's order; `None` for those of the model.
         output_names: A name for each output; `None` for those of the layers that they come from.
         dynamic_axes: For inputs by name, names for axes of unknown size (counted as in the model); without it they are
@@ -106,18 +107,20 @@ def to_onnx(
     served = signature(model, "to_onnx")
     _check_dtypes(served)
     calibration = None if quantize is None else check_calibration(served, quantize)
+    first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(served.model))
+    moves_channels = layout == "channels_first" and not first_already
     options = Options(
         opset=opset,
         input_names=_names("input_names", input_names, [spec.name for spec in served.inputs]),
         output_names=_names("output_names", output_names, served.outputs),
         axes=name_axes(served, dynamic_axes),
-        channels_first=layout == "channels_first",
+        channels_first=moves_channels,
         fold_batch_norm=fold_batch_norm,
         web=profile == "web",
     )
     with staged(path, overwrite=overwrite, caller="to_onnx") as stage:
         built = _build(served, options)
-        _label(built, served, metadata or {}, layout)
+        _label(built, served, metadata or {}, "channels_first" if moves_channels else "channels_last")
         data = _save(built.model, stage, external_data)
         save_golden(served, golden_folder(stage), interface=_interface(served, options))
         write_manifest(stage, data)

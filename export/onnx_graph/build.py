@@ -16,6 +16,7 @@ from kerasconv.export.onnx_graph.walk import Walk
 from onnx_ir.passes import common
 
 from kerasconv import config
+from kerasconv.interop import structure
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,11 @@ def build(model: keras.Model, options: Options) -> Built:
     emit = Emitter(options.opset, options.web)
     walk = Walk(emit)
     inputs, values = [], []
+    windows = any(hasattr(layer, "kernel_size") or hasattr(layer, "pool_size") for _, layer in structure.walk(model))
     for tensor, name, axes in zip(model.inputs, options.input_names, options.axes.inputs, strict=True):
         made = _input(emit, tensor, name, axes, options.channels_first)
         inputs.append(made)
-        values.append(_as_value(tensor, made, options.channels_first))
+        values.append(_as_value(emit, tensor, made, options.channels_first, windows))
     with config.lowered():
         results = walk.run(model, values)
     outputs = []
@@ -118,5 +120,9 @@ def _shape(sizes: Shape, names: Sequence[str | None], channels_first: bool) -> i
     return ir.Shape([labels[axis] for axis in order(len(labels), channels_first)])
 
 
-def _as_value(tensor: Any, made: ir.Value, channels_first: bool) -> Value:
-    return Value(tuple(tensor.shape), tensor.dtype, {channels_first and len(tensor.shape) > 2: made})
+def _as_value(emit: Emitter, tensor: Any, made: ir.Value, channels_first: bool, windows: bool) -> Value:
+    """An input. Where windows slide over it, it is rearranged before anything else, so that this happens once."""
+    value = Value(tuple(tensor.shape), tensor.dtype, {channels_first and len(tensor.shape) > 2: made})
+    if windows and value.rank > 3:
+        value.make = lambda first: emit.rearranged(value, first)
+    return value

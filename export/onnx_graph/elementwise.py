@@ -222,7 +222,7 @@ def channels_first_for(operands: Sequence[Any], rank: int) -> bool:
         return False
     if missing[1] < missing[0]:
         return True
-    return rank > 3 and any(True in x.made for x in values)
+    return rank > 3 and any(True in x.made or x.make is not None for x in values)
 
 
 def _is_cheap(x: Value, channels_first: bool) -> bool:

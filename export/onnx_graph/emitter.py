@@ -91,9 +91,8 @@ class Emitter:
         """What holds a tensor in that order of axes, made if it is not there yet."""
         channels_first = channels_first and value.rank > 2
         if channels_first not in value.made:
-            value.made[channels_first] = (
-                self._rearranged(value, channels_first) if value.make is None else value.make(channels_first)
-            )
+            make = value.make or (lambda first: self.rearranged(value, first))
+            value.made[channels_first] = make(channels_first)
         return value.made[channels_first]
 
     def operand(self, x: Any, dtype: str, rank: int, channels_first: bool) -> ir.Value:
@@ -126,7 +125,8 @@ class Emitter:
             raise NoRuleError("a reshape to several unknown sizes")
         return self("Reshape", made, sizes)
 
-    def _rearranged(self, value: Value, channels_first: bool) -> ir.Value:
+    def rearranged(self, value: Value, channels_first: bool) -> ir.Value:
+        """What holds a tensor in the one order of axes, made of what holds it in the other."""
         made, shape = value.made[not channels_first], value.shape
         target, known = arranged(shape, channels_first), arranged(shape, not channels_first)
         moves_nothing = math.prod(n or 2 for n in shape[1:-1]) == 1 or shape[-1] == 1

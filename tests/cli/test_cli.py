@@ -217,8 +217,9 @@ def test_demo(tmp_path):
     assert accuracy > 97
     assert out.count("equal") >= 8 and "differs" not in out
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "digits", "digits.golden", "digits.onnx",
-        "line_detector", "line_detector.golden", "line_detector.onnx", "sobel_vertical.png",
+        "digits", "digits.golden", "digits.manifest.json", "digits.onnx",
+        "line_detector", "line_detector.golden", "line_detector.manifest.json", "line_detector.onnx",
+        "sobel_vertical.png",
     ]  # fmt: skip
     picture = read(tmp_path / "out" / "sobel_vertical.png")
     assert picture.shape == (427, 640) and 10 < picture.mean() < 128

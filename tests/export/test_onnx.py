@@ -259,6 +259,22 @@ def test_a_layer_that_is_called_twice_has_its_weights_once(tmp_path):
     assert [value.name for value in proto.graph.input] == ["input", "input_1"]
 
 
+def test_an_input_of_several_branches_is_transposed_once(tmp_path):
+    x = keras.Input(IMAGE)
+    branches = [layers.Conv2D(3, 3)(stock.Rescaling(scale)(x)) for scale in (2.0, 3.0)]
+    operators, _ = exported(keras.Model(x, stock.GlobalMaxPooling2D()(stock.Add()(branches))), tmp_path)
+    assert operators["Transpose"] == 1
+
+
+def test_layouts_of_a_model_that_has_its_channels_first(tmp_path):
+    x = keras.Input((4, 6, 7))
+    model = keras.Model(x, layers.Conv2D(5, 3, data_format="channels_first")(x))
+    for layout in ("channels_last", "channels_first"):
+        operators, proto = exported(model, tmp_path, layout=layout)
+        assert operators["Transpose"] == 0
+        assert [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim] == [0, 4, 6, 7]
+
+
 def test_what_is_computed_twice_is_computed_once(tmp_path):
     x = keras.Input(IMAGE)
     y = stock.Concatenate()([layers.Conv2D(3, 3)(stock.ReLU()(x)), stock.Conv2D(3, 3)(stock.ReLU()(x))])
