@@ -123,13 +123,13 @@ def to_onnx(
         _label(built, served, metadata or {}, "channels_first" if moves_channels else "channels_last")
         data = _save(built.model, stage, external_data)
         save_golden(served, golden_folder(stage), interface=_interface(served, options))
-        write_manifest(stage, data)
         report = verify(stage, runtimes=["onnxruntime"], tolerance=tolerance)
         if not report.passed:  # with the model at hand, it is found where they part
             report = verify(stage, model, runtimes=["onnxruntime"], tolerance=tolerance, edge_inputs=False)
         report.raise_if_failed("to_onnx")
         if calibration is not None:
             report = _quantized(stage, served, _interface(served, options), calibration, report)
+        write_manifest(stage, data)
         target = Path(path).absolute()
         for file in data:  # its name is its hash, so the file that stands there keeps its own until it is replaced
             file.replace(target.with_name(file.name))
@@ -163,7 +163,6 @@ def _quantized(
         names = [port.name for port in ports.outputs]
         outputs = dict(zip(names, session.run(names, arrays), strict=True))
         save_arrays(golden_folder(stage) / f"test_data_set_{data_set}", "output", outputs)
-    write_manifest(stage)
     return dataclasses.replace(report, quantization=found)
 
 
