@@ -17,7 +17,7 @@ import onnx_ir as ir
 import onnxruntime
 from kerasconv.export.artifacts import ExportError, staged
 from kerasconv.export.axes import name_axes
-from kerasconv.export.golden import golden_folder, load_golden, save_arrays, save_golden
+from kerasconv.export.golden import BATCH_SIZES, golden_folder, load_golden, save_arrays, save_golden
 from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interface, Port
 from kerasconv.export.onnx_graph import Built, Options, TracingError, build
@@ -109,10 +109,12 @@ def to_onnx(
     calibration = None if quantize is None else check_calibration(served, quantize)
     first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(served.model))
     moves_channels = layout == "channels_first" and not first_already
+    own_inputs = [spec.name for spec in served.inputs]
+    given_inputs = _names("input_names", input_names, own_inputs)
     options = Options(
         opset=opset,
-        input_names=_names("input_names", input_names, [spec.name for spec in served.inputs]),
-        output_names=_names("output_names", output_names, served.outputs),
+        input_names=given_inputs,
+        output_names=_names("output_names", output_names, served.outputs, taken=given_inputs),
         axes=name_axes(served, dynamic_axes),
         channels_first=moves_channels,
         fold_batch_norm=fold_batch_norm,
@@ -122,7 +124,9 @@ def to_onnx(
         built = _build(served, options)
         _label(built, served, metadata or {}, "channels_first" if moves_channels else "channels_last")
         data = _save(built.model, stage, external_data)
-        save_golden(served, golden_folder(stage), interface=_interface(served, options))
+        fixed = served.model.inputs[0].shape[0]
+        batch_sizes = BATCH_SIZES if fixed is None else (fixed,)
+        save_golden(served, golden_folder(stage), interface=_interface(served, options), batch_sizes=batch_sizes)
         report = verify(stage, runtimes=["onnxruntime"], tolerance=tolerance)
         if not report.passed:  # with the model at hand, it is found where they part
             report = verify(stage, model, runtimes=["onnxruntime"], tolerance=tolerance, edge_inputs=False)
@@ -223,18 +227,19 @@ def _label(built: Built, served: Signature, metadata: Mapping[str, Any], layout:
         model.metadata_props[key] = value if isinstance(value, str) else json.dumps(value)
 
 
-def _names(argument: str, given: Sequence[str] | None, own: Sequence[str]) -> Sequence[str]:
-    """Names that a person chose, or else the model's own."""
+def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken: Sequence[str] = ()) -> Sequence[str]:
+    """Names that a person chose, or else the model's own, which give way to those that are taken."""
     if given is None:
-        return own
+        return [f"{name}_output" if name in taken else name for name in own]
     if (
         isinstance(given, str)
         or len(given) != len(own)
-        or len({*given}) != len(given)
+        or len({*given, *taken}) != len(given) + len(taken)
         or not all(isinstance(name, str) and name for name in given)
     ):
         raise ValueError(
-            f"to_onnx: `{argument}` must be {len(own)} different names, for {', '.join(map(repr, own))}. "
+            f"to_onnx: `{argument}` must be {len(own)} different names, for {', '.join(map(repr, own))}"
+            f"{', and none of an input' if taken else ''}. "
             f"Received: {argument}={given!r}."
         )
     return given

@@ -59,12 +59,12 @@ class Built:
 
 def build(model: keras.Model, options: Options) -> Built:
     """The ONNX model of a functional model."""
-    emit = Emitter(options.opset, options.web)
+    emit = Emitter(options.opset, options.web, [*options.input_names, *options.output_names])
     walk = Walk(emit)
     inputs, values = [], []
     windows = any(hasattr(layer, "kernel_size") or hasattr(layer, "pool_size") for _, layer in structure.walk(model))
     for tensor, name, axes in zip(model.inputs, options.input_names, options.axes.inputs, strict=True):
-        made = _input(emit, tensor, name, axes, options.channels_first)
+        made = _input(tensor, name, axes, options.channels_first)
         inputs.append(made)
         values.append(_as_value(emit, tensor, made, options.channels_first, windows))
     with config.lowered():
@@ -110,9 +110,9 @@ _IR_VERSIONS = {13: 8, 14: 8, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 
 """The oldest version of the file format that came with each opset, so that old runtimes read it."""
 
 
-def _input(emit: Emitter, tensor: Any, name: str, axes: Sequence[str | None], channels_first: bool) -> ir.Value:
+def _input(tensor: Any, name: str, axes: Sequence[str | None], channels_first: bool) -> ir.Value:
     shape = _shape(tuple(tensor.shape), axes, channels_first)
-    return ir.Value(name=emit.name(name), shape=shape, type=ir.TensorType(onnx_dtype(tensor.dtype)))
+    return ir.Value(name=name, shape=shape, type=ir.TensorType(onnx_dtype(tensor.dtype)))
 
 
 def _shape(sizes: Shape, names: Sequence[str | None], channels_first: bool) -> ir.Shape:

@@ -20,15 +20,16 @@ class Emitter:
     Args:
         opset: The version of ONNX' operators.
         web: Whether to write only what onnxruntime-web runs.
+        taken: Names that are taken already: those of inputs and outputs.
     """
 
-    def __init__(self, opset: int, web: bool = False):
+    def __init__(self, opset: int, web: bool = False, taken: Sequence[str] = ()):
         self.opset = opset
         self.web = web
         self.nodes: list[ir.Node] = []
         self.constants: dict[Any, ir.Value] = {}
         self._scopes: list[str] = []
-        self._names: Counter[str] = Counter()
+        self._names: Counter[str] = Counter(taken)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:

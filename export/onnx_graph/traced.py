@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ def traced(emit: Emitter, operation: Any, args: Any, kwargs: dict[str, Any]) -> 
     def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
         by_value = {id(value): tensor for value, tensor in zip(values, tensors, strict=True)}
         new_args, new_kwargs = keras.tree.map_structure(lambda x: by_value.get(id(x), x), (args, kwargs))
+        if isinstance(operation, keras.Layer) and "training" in inspect.signature(operation.call).parameters:
+            new_kwargs["training"] = False
         with config.lowered():
             results = operation(*new_args, **new_kwargs)
         structure[:] = [results]
@@ -79,10 +82,7 @@ def _quiet() -> Iterator[None]:
 def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) -> list[ir.Value]:
     """The nodes of another graph put into ours; its outputs."""
     graph = model.graph
-    outputs = list(graph.outputs)
     for own, given in zip(list(graph.inputs), inputs, strict=True):
-        if own in outputs:
-            outputs[outputs.index(own)] = given
         ir.convenience.replace_all_uses_with(own, given, replace_graph_outputs=True)
     with emit.scope(name):
         for value in list(graph.initializers.values()):
@@ -93,6 +93,10 @@ def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) 
         nodes = list(graph)
         graph.remove(nodes)
         for node in nodes:
+            if node.op_type == "Identity":
+                ir.convenience.replace_all_uses_with(node.outputs[0], node.inputs[0])
+                outputs = [node.inputs[0] if value is node.outputs[0] else value for value in outputs]
+                continue
             node.name = emit.name(node.op_type)
             for i, value in enumerate(node.outputs):
                 value.name = node.name if i == 0 else f"{node.name}:{i}"

@@ -351,6 +351,22 @@ def test_names_axes_and_metadata(tmp_path):
     assert [d.dim_param for d in proto.graph.output[0].type.tensor_type.shape.dim] == ["n", "rows", "width", ""]
 
 
+@pytest.mark.parametrize("name", ["conv/kernel", "conv/Conv", "conv"])
+def test_names_that_nodes_and_weights_would_have(name, tmp_path):
+    model = keras.Sequential([keras.Input(IMAGE), layers.Conv2D(4, 3, name="conv"), stock.ReLU()])
+    _, proto = exported(model, tmp_path, output_names=[name])
+    assert [value.name for value in proto.graph.output] == [name]
+
+
+def test_a_fixed_batch_and_layers_for_training_only(tmp_path):
+    augmentation = [stock.RandomFlip(), stock.RandomRotation(0.1), stock.GaussianDropout(0.3)]
+    model = keras.Sequential([keras.Input(batch_shape=(2, 8, 8, 3)), *augmentation, layers.Conv2D(4, 3, name="conv")])
+    assert [row.batch_size for row in export.to_onnx(model, tmp_path / "model.onnx").rows] == [2]
+    proto = onnx.load(tmp_path / "model.onnx")
+    assert [node.op_type for node in proto.graph.node] == ["Transpose", "Conv", "Transpose"]
+    assert [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim] == [2, 8, 8, 3]
+
+
 def test_weights_beside_the_file(tmp_path):
     """In a file that is named after what is in it; the one of the file that was replaced is gone."""
     sizes = []
@@ -437,7 +453,8 @@ class TestBadInput:
             ({"profile": "phone"}, "to_onnx: `profile` must be one of ('default', 'web'). Received: profile='phone'."),
             ({"external_data": 0}, "to_onnx: `external_data` must be a number of bytes, at least 1, or None. Received: external_data=0."),
             ({"input_names": ["a", "b"]}, "to_onnx: `input_names` must be 1 different names, for 'image'. Received: input_names=['a', 'b']."),
-            ({"output_names": "y"}, "to_onnx: `output_names` must be 1 different names, for 'conv2d'. Received: output_names='y'."),
+            ({"output_names": "y"}, "to_onnx: `output_names` must be 1 different names, for 'conv2d', and none of an input. Received: output_names='y'."),
+            ({"output_names": ["image"]}, "to_onnx: `output_names` must be 1 different names, for 'conv2d', and none of an input. Received: output_names=['image']."),
             ({"dynamic_axes": {"image": {1: "height"}}}, "to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are {'image': (None, 8, 7, 1)}. Received: axis 1 of 'image'."),
             ({"dynamic_axes": {"photo": {0: "n"}}}, "to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are {'image': (None, 8, 7, 1)}. Received: axis 0 of 'photo'."),
             ({"metadata": {"kerasconv.layers": "x"}}, "to_onnx: the keys of `metadata` must be strings that do not begin with 'kerasconv.'. Received: 'kerasconv.layers'."),
