@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from kerasconv.export.onnx_graph.elementwise import channels_first_for
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, to_array
 from kerasconv.export.onnx_graph.values import Value, arranged, order, physical_axis
@@ -33,10 +34,11 @@ def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
     known = all(n is not None for n in x.shape[1:])
     if x.rank > 2 and len(shape) == 2 and known and shape == (x.shape[0], math.prod(x.shape[1:])):
         source = x.flattened or x
-        result = emit.value(None, out)  # made when it is asked for: a matrix product can do without
-        result.made, result.flattened = {}, source
-        result.make = lambda _: emit.reshaped(emit.get(source), shape, keep=source.shape[:1])
-        return result
+
+        def make(_: bool) -> ir.Value:  # when it is asked for: a matrix product can do without
+            return emit.reshaped(emit.get(source), shape, keep=source.shape[:1])
+
+        return Value(shape, out.dtype, {}, make, flattened=source)
     if len(shape) > 2 and shape[0] == x.shape[0] and _one_or_all(x, shape):
         return Value(
             shape,
@@ -201,8 +203,7 @@ def pad(emit: Emitter, op: Any, out: Any, x: Value, constant_values: Any = None)
     """Cells added around a tensor."""
     widths = list(op.pad_width)
     pads = widths * x.rank if len(widths) == 1 else widths
-    names = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}
-    if op.mode not in names or not isinstance(constant_values, int | float | None):
+    if op.mode not in ("constant", "reflect", "symmetric") or not isinstance(constant_values, int | float | None):
         raise NoRuleError(f"padding in the mode {op.mode}")
     return padded(emit, out, x, pads, op.mode, constant_values or 0)
 

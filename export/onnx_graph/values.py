@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -31,7 +31,6 @@ class Value:
     made: dict[bool, ir.Value]
     make: Callable[[bool], ir.Value] | None = None
     flattened: Value | None = None
-    name: str = field(default="")
 
     @property
     def rank(self) -> int:
