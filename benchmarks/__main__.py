@@ -1,91 +1,117 @@
-"""Times one convolution and one max pooling against TensorFlow's kernels: `python -m benchmarks`.
+"""Our speed beside that of Keras, TensorFlow, PyTorch and NumPy: `python -m benchmarks`, or `make bench`.
 
 Contenders take turns within one process, and medians are compared, since a machine's speed drifts. A ratio is the
-peer's time over ours: above 1 we are faster. The backward pass of the convolution computes both gradients.
+peer's time over ours: above 1 we are faster.
 """
 
 from __future__ import annotations
 
+import enum
 import os
-import statistics
-import time
-from collections.abc import Callable
-from typing import Annotated, Any
+import sys
+from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or PyTorch's threads would still spin when the next one runs
 
-import tensorflow as tf
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kerasconv import ops
-
-SHAPE = (8, 28, 28, 128)
+from benchmarks import contenders, report, results, shapes
 
 
-def convolutions() -> tuple[list[tf.Tensor], dict[str, Callable[..., tf.Tensor]]]:
-    """Inputs, and what convolves them."""
-    arguments = [tf.random.normal(SHAPE), tf.random.normal((3, 3, 128, 128)) / 34]
-    contenders: dict[str, Callable[..., tf.Tensor]] = {"tf.nn": lambda x, w: tf.nn.conv2d(x, w, 1, "SAME")}
-    for name in ("auto", "direct", "gemm", "native"):
-        contenders[name] = lambda x, w, name=name: ops.conv(x, w, padding="same", algorithm=name)
-    return arguments, contenders
+class Existing(enum.StrEnum):
+    """What becomes of a JSON file that is there already."""
+
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    REPLACE = "replace"
 
 
-def poolings() -> tuple[list[tf.Tensor], dict[str, Callable[..., tf.Tensor]]]:
-    """Inputs, and what pools them."""
-    contenders: dict[str, Callable[..., tf.Tensor]] = {"tf.nn": lambda x: tf.nn.max_pool(x, 3, 1, "SAME")}
-    for name in ("auto", "native"):
-        contenders[name] = lambda x, name=name: ops.max_pool(x, 3, 1, "same", algorithm=name)
-    return [tf.random.normal(SHAPE)], contenders
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="Cases, by name; `*` and `?` stand for anything.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="`conv`, `pool` or `step`.")] = None,
+    mode: Annotated[list[str] | None, typer.Option(help=", ".join(contenders.MODES) + ".")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help=", ".join(contenders.DIRECTIONS) + ".")] = None,
+    contender: Annotated[list[str] | None, typer.Option(help=", ".join(contenders.NAMES) + ".")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="For how long the contenders of a cell take turns.")] = 4.0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of an operation.")] = min(2, os.cpu_count() or 1),
+    json: Annotated[Path | None, typer.Option(help="Where to keep what is measured, as it is measured.")] = None,
+    existing: Annotated[
+        Existing, typer.Option(help="Of a JSON file that is there: skip what it has, or replace what is measured anew.")
+    ] = Existing.OVERWRITE,
+    csv: Annotated[Path | None, typer.Option(help="Where to write all rows as CSV.")] = None,
+    render: Annotated[Path | None, typer.Option(help="A JSON file to make the tables of; nothing is measured.")] = None,
+    names: Annotated[bool, typer.Option("--list", help="List the cases.")] = False,
+) -> None:
+    """Times our layers, stock Keras, tf.nn, PyTorch and NumPy side by side. Options of several values are repeated.
+
+    Everything takes hours; `--mode graph --contender auto --contender keras` is the gist of it. What is measured
+    goes to the file of --json at once; with --existing skip an interrupted run goes on.
+    """
+    console = Console()
+    try:
+        cases = shapes.select(only or (), kind or ())
+        modes = contenders.check(mode or (), contenders.MODES, "mode")
+        directions = contenders.check(direction or (), contenders.DIRECTIONS, "direction")
+        chosen = contenders.check(contender or (), contenders.NAMES, "contender")
+        kept = existing is not Existing.OVERWRITE and json is not None and json.exists()
+        found = results.load(render) if render else results.load(json) if kept and json else results.Results(path=json)
+    except ValueError as error:
+        console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    if names:
+        for case in cases:
+            console.print(f"{case.name:18} {case.kind:5} {case.original}", markup=False, highlight=False)
+        return
+    if not render:
+        run(found, cases, modes, directions, chosen, seconds, threads, existing is Existing.SKIP, console)
+    for sheet in report.sheets(found):
+        console.print(sheet.rich())
+    if csv:
+        found.write_csv(csv)
 
 
-def with_gradients(function: Callable[..., tf.Tensor]) -> Callable[..., Any]:
-    """The gradients of `function` for its arguments, given one for its result."""
+def run(
+    found: results.Results,
+    cases: list[shapes.Case],
+    modes: list[str],
+    directions: list[str],
+    chosen: list[str],
+    seconds: float,
+    threads: int,
+    skip: bool,
+    console: Console,
+) -> None:
+    """Measures cell by cell; Ctrl+C ends it, and what is measured stays."""
+    import tensorflow as tf
 
-    def call(dy: tf.Tensor, *arguments: tf.Tensor) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(arguments)
-            y = function(*arguments)
-        return tape.gradient(y, arguments, dy)
+    from benchmarks import machine, measure
 
-    return call
-
-
-def medians(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The median time of each function in milliseconds, over rounds in which each runs once."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for warm_up in (True, True, *[False] * rounds):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            tf.nest.map_structure(lambda t: t.numpy(), function())
-            if not warm_up:
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def main(rounds: Annotated[int, typer.Option(min=1, help="Runs of each contender.")] = 31) -> None:
-    """Times (8, 28, 28, 128 -> 128, 3x3), same padding, float32, in the plain graph and under XLA."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.get_logger().setLevel("ERROR")  # each contender is traced in each mode, of which TensorFlow warns
-    table = Table("operation", "mode", "contender", "forward ms", "ratio", "forward + backward ms", "ratio")
-    for operation, (arguments, contenders) in (("conv", convolutions()), ("max_pool", poolings())):
-        dy = tf.random.normal(SHAPE)
-        for mode, jit in (("graph", False), ("XLA", True)):
-            forward, both = {}, {}
-            for name, function in contenders.items():
-                compiled = tf.function(function, jit_compile=jit, autograph=False)
-                forward[name] = lambda f=compiled, a=arguments: f(*a)
-                compiled = tf.function(with_gradients(function), jit_compile=jit, autograph=False)
-                both[name] = lambda f=compiled, a=arguments, dy=dy: f(dy, *a)
-            forward_ms, both_ms = medians(forward, rounds), medians(both, rounds)
-            for name in contenders:
-                ratios = [times["tf.nn"] / times[name] for times in (forward_ms, both_ms)]
-                table.add_row(
-                    operation, mode, name, f"{forward_ms[name]:.1f}", f"{ratios[0]:.2f}",
-                    f"{both_ms[name]:.1f}", f"{ratios[1]:.2f}",
-                )  # fmt: skip
-    Console().print(table)
+    found.machine = machine.describe(sys.argv[1:], threads)
+    meter = measure.Meter(chosen, seconds)
+    have = {row.cell for row in found.rows} if skip else set()
+    cells = [cell for cell in measure.plan(cases, modes, directions) if cell not in have]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("", total=len(cells))
+        try:
+            for name, in_mode, of in cells:
+                progress.update(task, description=f"{name} {in_mode} {of}")
+                rows = list(
+                    meter.machine(in_mode) if name == "machine" else meter.cell(shapes.by_name(name), in_mode, of)
+                )
+                found.add(rows)
+                if rows:
+                    console.print(report.line(rows), markup=False, soft_wrap=True)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            console.print("Interrupted; what was measured is kept.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,107 @@
+"""Measures cells: all contenders of one case, mode and direction, side by side."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from benchmarks import contenders, yardsticks
+from benchmarks.data import Data
+from benchmarks.results import Cell, Row
+from benchmarks.shapes import Case, Step
+from benchmarks.timing import Timed, take_turns
+
+
+def plan(cases: Iterable[Case], modes: Iterable[str], directions: Iterable[str]) -> list[Cell]:
+    """The cells to measure, the yardsticks beside the whole list first; a case's modes follow each other."""
+    cells: list[Cell] = [("machine", mode, "forward") for mode in modes]
+    for case in cases:
+        for mode in modes:
+            cells += [(case.name, mode, d) for d in contenders.directions(case, mode) if d in directions]
+    return cells
+
+
+class Meter:
+    """Measures one cell after the other, keeping a case's numbers while it lasts.
+
+    Args:
+        names: Who takes part, if he can.
+        seconds: For how long the contenders of a cell take turns.
+    """
+
+    def __init__(self, names: Iterable[str], seconds: float):
+        self._names, self._seconds = list(names), seconds
+        self._data: Data | None = None
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        self._wait: Callable[[], Any] = tf.test.experimental.sync_devices if gpu else lambda: None
+
+    def machine(self, mode: str) -> Iterator[Row]:
+        """The yardsticks beside the whole list."""
+        found = yardsticks.overall(mode)
+        timed = take_turns({name: function for name, (function, _, _) in found.items()}, self._seconds, self._wait)
+        for name, (_, flops, size) in found.items():
+            yield row(timed[name], "machine", "machine", "", mode, "forward", name, flops, size)
+
+    def cell(self, case: Case, mode: str, direction: str) -> Iterator[Row]:
+        """All contenders of a case in one mode and direction."""
+        if not isinstance(case, Step) and (self._data is None or self._data.case != case):
+            self._data = Data(case)
+        data = None if isinstance(case, Step) else self._data
+        functions, timed = {}, {}
+        for name in contenders.entrants(case, direction):
+            if name in self._names:
+                try:
+                    functions[name] = contenders.prepare(name, case, data, mode, direction)
+                except Exception as error:  # it has no such case, and says why
+                    timed[name] = Timed(error=error)
+        timed |= take_turns(functions, self._seconds, self._wait)
+        passes = 2 if direction == contenders.BOTH else 1
+        for name, seen in timed.items():
+            flops = case.flops * passes
+            yield row(seen, case.name, case.kind, case.group, mode, direction, name, flops, case.bytes)
+        functions.clear()
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def row(
+    seen: Timed,
+    case: str,
+    kind: str,
+    group: str,
+    mode: str,
+    direction: str,
+    contender: str,
+    flops: float,
+    size: float,
+) -> Row:
+    """What was seen of a contender, as a row."""
+    if seen.error is not None:
+        return Row(case, kind, group, mode, direction, contender, reason=said(seen.error))
+    low, median, high = (1000 * t for t in seen.quantiles())
+    known = {"flops": flops, "bytes": size} if math.isfinite(flops) else {}
+    return Row(
+        case,
+        kind,
+        group,
+        mode,
+        direction,
+        contender,
+        ms=median,
+        low_ms=low,
+        high_ms=high,
+        calls=len(seen.calls),
+        first_ms=1000 * seen.first,
+        **known,
+    )
+
+
+def said(error: Exception) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^~")]
+    return (lines[0] if lines else type(error).__name__)[:200]
