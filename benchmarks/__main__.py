@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks import contenders, report, results, shapes
+from benchmarks import memory as memories
 
 
 class Existing(enum.StrEnum):
@@ -43,7 +44,12 @@ def main(
     existing: Annotated[
         Existing, typer.Option(help="Of a JSON file that is there: skip what it has, or replace what is measured anew.")
     ] = Existing.OVERWRITE,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Measure peaks of memory, each in a process of its own, and no times.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Where to write all rows as CSV.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="A folder to draw the plots into.")] = None,
+    docs: Annotated[Path | None, typer.Option(help="A page whose generated part to write, with its plots.")] = None,
     render: Annotated[Path | None, typer.Option(help="A JSON file to make the tables of; nothing is measured.")] = None,
     names: Annotated[bool, typer.Option("--list", help="List the cases.")] = False,
 ) -> None:
@@ -52,7 +58,7 @@ def main(
     Everything takes hours; `--mode graph --contender auto --contender keras` is the gist of it. What is measured
     goes to the file of --json at once; with --existing skip an interrupted run goes on.
     """
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     try:
         cases = shapes.select(only or (), kind or ())
         modes = contenders.check(mode or (), contenders.MODES, "mode")
@@ -68,22 +74,32 @@ def main(
             console.print(f"{case.name:18} {case.kind:5} {case.original}", markup=False, highlight=False)
         return
     if not render:
-        run(found, cases, modes, directions, chosen, seconds, threads, existing is Existing.SKIP, console)
+        if memory:
+            chosen = chosen if contender else list(memories.DEFAULT)
+            todo = memories.plan(cases, modes, directions)
+        else:
+            todo = contenders.plan(cases, modes, directions)
+        have = {row.cell for row in found.rows} if existing is Existing.SKIP else set()
+        run(found, [cell for cell in todo if cell not in have], chosen, seconds, threads, console)
     for sheet in report.sheets(found):
         console.print(sheet.rich())
     if csv:
         found.write_csv(csv)
+    if plots or docs:
+        from benchmarks import page
+
+        if plots:
+            page.draw(found, plots)
+        if docs:
+            page.write(found, docs)
 
 
 def run(
     found: results.Results,
-    cases: list[shapes.Case],
-    modes: list[str],
-    directions: list[str],
+    cells: list[results.Cell],
     chosen: list[str],
     seconds: float,
     threads: int,
-    skip: bool,
     console: Console,
 ) -> None:
     """Measures cell by cell; Ctrl+C ends it, and what is measured stays."""
@@ -93,19 +109,16 @@ def run(
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.get_logger().setLevel("ERROR")  # each contender is traced in each mode, of which TensorFlow warns
-    found.machine = machine.describe(sys.argv[1:], threads)
+    commands = found.machine.get("commands", [])
+    found.machine = machine.describe(threads) | {"commands": [*commands, machine.command(sys.argv[1:])]}
     meter = measure.Meter(chosen, seconds)
-    have = {row.cell for row in found.rows} if skip else set()
-    cells = [cell for cell in measure.plan(cases, modes, directions) if cell not in have]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("", total=len(cells))
         try:
-            for name, in_mode, of in cells:
-                progress.update(task, description=f"{name} {in_mode} {of}")
-                rows = list(
-                    meter.machine(in_mode) if name == "machine" else meter.cell(shapes.by_name(name), in_mode, of)
-                )
+            for cell in cells:
+                progress.update(task, description=" ".join(cell))
+                rows = list(memories.cell(cell, chosen, threads) if memories.is_asked(cell) else meter.cell(cell))
                 found.add(rows)
                 if rows:
                     console.print(report.line(rows), markup=False, soft_wrap=True)

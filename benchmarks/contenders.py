@@ -16,6 +16,7 @@ import importlib.util
 from collections.abc import Callable, Iterable
 
 from benchmarks.data import Data
+from benchmarks.results import Cell
 from benchmarks.shapes import Case, Step
 from kerasconv import config
 
@@ -24,6 +25,7 @@ OURS = config.ALGORITHM_NAMES
 PEERS = ("keras", "tf.nn", "torch", "numpy", "loops")
 YARDSTICKS = ("matmul", "x+1")
 NAMES = (*OURS, *PEERS, *YARDSTICKS)
+MACHINE = "machine"  # the case of the yardsticks beside the whole list
 BOTH = "both_gradients"
 DIRECTIONS = ("forward", "input_gradient", "kernel_gradient", BOTH, "step")
 
@@ -38,11 +40,21 @@ def directions(case: Case, mode: str) -> tuple[str, ...]:
     return (*case.directions, BOTH) if together else case.directions
 
 
+def plan(cases: Iterable[Case], modes: Iterable[str], asked: Iterable[str]) -> list[Cell]:
+    """The cells to measure, the yardsticks beside the whole list first."""
+    cells: list[Cell] = [(MACHINE, mode, "forward") for mode in modes]
+    for case in cases:
+        cells += [(case.name, mode, d) for mode in modes for d in directions(case, mode) if d in asked]
+    return cells
+
+
 def entrants(case: Case, direction: str) -> list[str]:
     """Who could take part in a case; who is not installed, or has nothing of the kind, is not among them."""
     if case.kind == "step":
         return [*OURS, "keras"]
     absent = {"x+1" if case.kind == "conv" and case.group != "depthwise" else "matmul"}
+    if direction == BOTH:
+        absent.add("matmul")  # one product has no two gradients
     if case.kind == "pool":
         absent |= {"numpy", "loops"}
     if case.name != "tutorial" or direction in ("input_gradient", "kernel_gradient"):

@@ -1,4 +1,4 @@
-"""What a run is to be read with: the machine, the versions, the date and the command."""
+"""What a run is to be read with: the machine, the versions, the date and the commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from pathlib import Path
 VERSIONS = ("kerasconv", "tensorflow", "keras", "numpy", "torch")
 
 
-def describe(arguments: list[str], threads: int) -> dict[str, str]:
+def command(arguments: list[str]) -> str:
+    """The command that measures."""
+    return shlex.join(["python", "-m", "benchmarks", *arguments])
+
+
+def describe(threads: int) -> dict[str, str]:
     """Names to values."""
     versions = {name: found for name in VERSIONS if (found := version(name))}
     return {
@@ -25,7 +30,6 @@ def describe(arguments: list[str], threads: int) -> dict[str, str]:
         **versions,
         "commit": commit() or "unknown",
         "date": datetime.date.today().isoformat(),
-        "command": shlex.join(["python", "-m", "benchmarks", *arguments]),
     }
 
 

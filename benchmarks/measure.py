@@ -13,17 +13,8 @@ import tensorflow as tf
 from benchmarks import contenders, yardsticks
 from benchmarks.data import Data
 from benchmarks.results import Cell, Row
-from benchmarks.shapes import Case, Step
+from benchmarks.shapes import Case, Step, by_name
 from benchmarks.timing import Timed, take_turns
-
-
-def plan(cases: Iterable[Case], modes: Iterable[str], directions: Iterable[str]) -> list[Cell]:
-    """The cells to measure, the yardsticks beside the whole list first; a case's modes follow each other."""
-    cells: list[Cell] = [("machine", mode, "forward") for mode in modes]
-    for case in cases:
-        for mode in modes:
-            cells += [(case.name, mode, d) for d in contenders.directions(case, mode) if d in directions]
-    return cells
 
 
 class Meter:
@@ -40,15 +31,18 @@ class Meter:
         gpu = bool(tf.config.list_physical_devices("GPU"))
         self._wait: Callable[[], Any] = tf.test.experimental.sync_devices if gpu else lambda: None
 
-    def machine(self, mode: str) -> Iterator[Row]:
-        """The yardsticks beside the whole list."""
+    def cell(self, cell: Cell) -> Iterator[Row]:
+        """All contenders of a case in one mode and direction."""
+        name, mode, direction = cell
+        return self._machine(mode) if name == contenders.MACHINE else self._case(by_name(name), mode, direction)
+
+    def _machine(self, mode: str) -> Iterator[Row]:
         found = yardsticks.overall(mode)
         timed = take_turns({name: function for name, (function, _, _) in found.items()}, self._seconds, self._wait)
         for name, (_, flops, size) in found.items():
-            yield row(timed[name], "machine", "machine", "", mode, "forward", name, flops, size)
+            yield row(timed[name], *(contenders.MACHINE,) * 2, "", mode, "forward", name, flops, size)
 
-    def cell(self, case: Case, mode: str, direction: str) -> Iterator[Row]:
-        """All contenders of a case in one mode and direction."""
+    def _case(self, case: Case, mode: str, direction: str) -> Iterator[Row]:
         if not isinstance(case, Step) and (self._data is None or self._data.case != case):
             self._data = Data(case)
         data = None if isinstance(case, Step) else self._data

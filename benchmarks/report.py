@@ -58,6 +58,7 @@ def sheets(results: Results) -> Iterator[Sheet]:
     for mode in modes:
         found += [convolutions(times, mode), algorithms(times, mode), poolings(times, mode)]
     found += [steps(times, modes), slow(times, modes), machine(times, modes), memory(results), reasons(results.rows)]
+    found.append(listed(results))
     yield from (sheet for sheet in found if sheet.rows)
 
 
@@ -120,7 +121,6 @@ def _summed(times: Times, case: Case, mode: str, ours: str, peer: str) -> float 
 def convolutions(times: Times, mode: str) -> Sheet:
     """The ratios of each convolution."""
     columns = (
-        "shape",
         "Keras ms",
         "ours ms",
         "forward",
@@ -147,7 +147,6 @@ def convolutions(times: Times, mode: str) -> Sheet:
         sheet.rows.append(
             (
                 case.name,
-                shape(case),
                 figure(times.ms(case, mode, "keras")),
                 figure(times.ms(case, mode, "auto")),
                 figure(times.ratio(case, mode, "forward")),
@@ -179,12 +178,12 @@ def algorithms(times: Times, mode: str) -> Sheet:
 
 def poolings(times: Times, mode: str) -> Sheet:
     """The ratios of each pooling."""
-    columns = ("shape", "Keras ms", "ours ms", "forward", "spread", "gradient", "to torch", "gradient", "of x + 1")
+    columns = ("Keras ms", "ours ms", "forward", "spread", "gradient", "to torch", "gradient", "of x + 1")
     sheet = Sheet(
         f"Pooling, {TITLES[mode]}",
         ("case", *columns),
-        note="Ratios: the peer's time over ours. ms: forward plus gradient. of x + 1: its time on as many bytes over ours, "
-        "forward. What the gradient needs of the maxima is in its time, but not in eager mode.",
+        note="Ratios: the peer's time over ours. ms: forward plus gradient. of x + 1: its time on as many bytes over "
+        "ours, forward. What the gradient needs of the maxima is in its time, but not in eager mode.",
     )
     for case in POOLINGS:
         mine = times.row(case.name, mode, "forward", "auto")
@@ -193,7 +192,6 @@ def poolings(times: Times, mode: str) -> Sheet:
         sheet.rows.append(
             (
                 case.name,
-                shape(case),
                 figure(times.ms(case, mode, "keras")),
                 figure(times.ms(case, mode, "auto")),
                 figure(times.ratio(case, mode, "forward")),
@@ -267,7 +265,8 @@ def memory(results: Results) -> Sheet:
     sheet = Sheet(
         "Peak memory",
         ("case", "mode", "direction", *(f"{name} MiB" for name in names), "ours / Keras"),
-        note="What a call takes at most, its arguments and results included. At most 1.5 of stock Keras is the target.",
+        note="What a call touches, its arguments and results included, to a few MiB. At most 1.5 times stock Keras is "
+        "the target.",
     )
     for cell, found in peaks.items():
         ratio = found["auto"] / found["keras"] if {"auto", "keras"} <= set(found) else None
@@ -286,6 +285,18 @@ def reasons(rows: list[Row]) -> Sheet:
     for (contender, reason), those in found.items():
         modes, cases = (dict.fromkeys(getattr(row, name) for row in those) for name in ("mode", "case"))
         sheet.rows.append((contender, ", ".join(modes), ", ".join(cases), reason))
+    return sheet
+
+
+def listed(results: Results) -> Sheet:
+    """What the cases are."""
+    sheet = Sheet("Cases", ("case", "shape", "GFLOP", "MB", "its source has"))
+    names = {row.case for row in results.rows}
+    for case in (*CONVOLUTIONS, *POOLINGS):
+        if case.name in names:
+            sheet.rows.append(
+                (case.name, shape(case), *map(figure, (case.flops / 1e9, case.bytes / 1e6)), case.original)
+            )
     return sheet
 
 
@@ -327,5 +338,6 @@ def line(rows: list[Row]) -> str:
     parts = [
         f"{row.contender} {figure(row.ms)} [{figure(row.low_ms)}, {figure(row.high_ms)}]" for row in rows if row.ms
     ]
+    parts += [f"{row.contender} {figure(row.peak_mb)} MiB" for row in rows if row.peak_mb]
     absent = [row.contender for row in rows if row.reason]
     return f"{' '.join(rows[0].cell)}: {', '.join(parts)}" + (f"; not run: {', '.join(absent)}" if absent else "")

@@ -62,7 +62,7 @@ class Results:
     """Rows, and where they come from.
 
     Args:
-        machine: The machine, versions, date and command: names to values.
+        machine: The machine, versions, date and commands: names to values.
         rows: The rows.
         path: The file that keeps them, if any.
     """
@@ -111,5 +111,5 @@ def load(path: Path) -> Results:
 
 def compact(row: Row) -> dict[str, Any]:
     """A row without what it has not, and times in four figures."""
-    kept = {name: value for name, value in asdict(row).items() if value not in (None, "", 0)}
+    kept = {c.name: value for c in fields(row) if (value := getattr(row, c.name)) != c.default}
     return {name: float(f"{v:.5g}") if name.endswith(("ms", "mb")) else v for name, v in kept.items()}

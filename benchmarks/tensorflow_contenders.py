@@ -56,7 +56,7 @@ def layer(name: str, data: Data) -> tuple[Callable[[tf.Tensor], tf.Tensor], tf.V
     case = data.case
     house = keras.layers if name == "keras" else kerasconv.layers
     options: dict[str, Any] = {} if name == "keras" else {"algorithm": name}
-    options |= {"padding": case.padding, "data_format": case.data_format, "dtype": case.dtype}
+    options |= {"padding": case.padding, "data_format": case.data_format, "dtype": case.dtype, "name": "case"}
     strides = case.strides if len(set(case.strides)) > 1 else case.strides[0]
     if isinstance(case, Pool):
         kind = "MaxPooling" if case.operation == "max" else "AveragePooling"
@@ -68,7 +68,8 @@ def layer(name: str, data: Data) -> tuple[Callable[[tf.Tensor], tf.Tensor], tf.V
         made = getattr(house, f"DepthwiseConv{case.rank}D")(case.size, **options)
     else:
         kind = f"Conv{case.rank}D{'Transpose' if case.transposed else ''}"
-        made = getattr(house, kind)(case.filters, case.size, groups=case.groups, **options)
+        options |= {"groups": case.groups} if case.groups > 1 else {}
+        made = getattr(house, kind)(case.filters, case.size, **options)
     made.build(data.laid_out(data.x).shape)
     made.set_weights([data.w.reshape(made.kernel.shape)])
     return made, made.kernel.value

@@ -59,7 +59,9 @@ def convolution(data: Data) -> tuple[Callable[[torch.Tensor], torch.Tensor], tor
         kernel = kernel.contiguous()
     options: dict[str, Any] = {"stride": case.strides, "groups": case.groups, "dilation": case.dilation}
     if case.transposed:
-        padding = [max(k - s, 0) // 2 if case.padding == "same" else 0 for k, s in zip(case.size, case.strides)]
+        padding = [
+            max(k - s, 0) // 2 if case.padding == "same" else 0 for k, s in zip(case.size, case.strides, strict=True)
+        ]
         function = getattr(F, f"conv_transpose{case.rank}d")
     else:
         padding = [(k - 1) * case.dilation // 2 if case.padding == "same" else 0 for k in case.size]

@@ -32,9 +32,7 @@ def prepare(name: str, case: Conv | Pool, mode: str, direction: str) -> Callable
         "forward": ((positions, taps), (taps, filters)),
         "input_gradient": ((positions, filters), (filters, taps)),
         "kernel_gradient": ((taps, positions), (positions, filters)),
-    }.get(direction, ((), ()))
-    if not a:
-        raise NotImplementedError("one product has no two gradients")
+    }[direction]
     if case.transposed and direction != "kernel_gradient":  # they change places
         a, b = (
             ((positions, filters), (filters, taps)) if direction == "forward" else ((positions, taps), (taps, filters))
