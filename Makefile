@@ -21,10 +21,10 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Our speed beside that of others, written to docs/performance.md: hours on two cores. Run again, it goes on where it
-# was interrupted. Some of it: .venv/bin/python -m benchmarks --help
+# Our speed beside that of others, written to docs/performance.md: hours on two cores. To go on after an interruption,
+# run the command with `--existing skip`; for some of it, see `.venv/bin/python -m benchmarks --help`.
 bench: .venv/installed-bench
-	$(BIN)/python -m benchmarks --json benchmark.json --existing skip --docs docs/performance.md
+	$(BIN)/python -m benchmarks --json benchmark.json --docs docs/performance.md
 
 # What Keras', ONNX' and PyTorch's own tests say, written to docs/scoreboard.md.
 scoreboard: .venv/installed-scoreboard

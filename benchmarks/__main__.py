@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import contenders, report, results, shapes
+from benchmarks import contenders, page, report, results, shapes
 from benchmarks import memory as memories
 
 
@@ -64,6 +64,8 @@ def main(
         modes = contenders.check(mode or (), contenders.MODES, "mode")
         directions = contenders.check(direction or (), contenders.DIRECTIONS, "direction")
         chosen = contenders.check(contender or (), contenders.NAMES, "contender")
+        if plots or docs:
+            page.check(docs)
         kept = existing is not Existing.OVERWRITE and json is not None and json.exists()
         found = results.load(render) if render else results.load(json) if kept and json else results.Results(path=json)
     except ValueError as error:
@@ -85,13 +87,10 @@ def main(
         console.print(sheet.rich())
     if csv:
         found.write_csv(csv)
-    if plots or docs:
-        from benchmarks import page
-
-        if plots:
-            page.draw(found, plots)
-        if docs:
-            page.write(found, docs)
+    if plots:
+        page.draw(found, plots)
+    if docs:
+        page.write(found, docs)
 
 
 def run(
@@ -107,7 +106,7 @@ def run(
 
     from benchmarks import machine, measure
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    measure.use_threads(threads)
     tf.get_logger().setLevel("ERROR")  # each contender is traced in each mode, of which TensorFlow warns
     commands = found.machine.get("commands", [])
     found.machine = machine.describe(threads) | {"commands": [*commands, machine.command(sys.argv[1:])]}

@@ -1,4 +1,4 @@
-"""What a run is to be read with: the machine, the versions, the date and the commands."""
+"""What a run is to be read with: the machine, the versions, and the commands with their commits and dates."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ VERSIONS = ("kerasconv", "tensorflow", "keras", "numpy", "torch")
 
 
 def command(arguments: list[str]) -> str:
-    """The command that measures."""
-    return shlex.join(["python", "-m", "benchmarks", *arguments])
+    """The command that measures, and on which commit it did so when."""
+    today = datetime.date.today().isoformat()
+    return f"{shlex.join(['python', '-m', 'benchmarks', *arguments])}  # {commit() or 'unknown commit'}, {today}"
 
 
 def describe(threads: int) -> dict[str, str]:
@@ -28,8 +29,6 @@ def describe(threads: int) -> dict[str, str]:
         "GPU": graphics() or "none",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         **versions,
-        "commit": commit() or "unknown",
-        "date": datetime.date.today().isoformat(),
     }
 
 

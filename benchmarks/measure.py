@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
+import threadpoolctl
 
 from benchmarks import contenders, yardsticks
 from benchmarks.data import Data
 from benchmarks.results import Cell, Row
 from benchmarks.shapes import Case, Step, by_name
 from benchmarks.timing import Timed, take_turns
+
+
+def use_threads(threads: int) -> None:
+    """Lets TensorFlow, NumPy and PyTorch use so many for an operation. To be called before TensorFlow runs one."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    threadpoolctl.threadpool_limits(threads)
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 class Meter:
@@ -40,7 +52,7 @@ class Meter:
         found = yardsticks.overall(mode)
         timed = take_turns({name: function for name, (function, _, _) in found.items()}, self._seconds, self._wait)
         for name, (_, flops, size) in found.items():
-            yield row(timed[name], *(contenders.MACHINE,) * 2, "", mode, "forward", name, flops, size)
+            yield row(timed[name], *(contenders.MACHINE,) * 3, mode, "forward", name, flops, size)
 
     def _case(self, case: Case, mode: str, direction: str) -> Iterator[Row]:
         if not isinstance(case, Step) and (self._data is None or self._data.case != case):

@@ -98,11 +98,10 @@ def status(name: str) -> int:
 
 def main(name: str, mode: str, direction: str, contender: str, threads: str) -> None:
     """Prints the peak of one contender in one cell."""
-    import tensorflow as tf
-
+    from benchmarks import measure
     from benchmarks.data import Data
 
-    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+    measure.use_threads(int(threads))
     case = by_name(name)
     data = None if isinstance(case, Step) else Data(case)
     function = contenders.prepare(contender, case, data, mode, direction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from benchmarks import report
@@ -13,32 +14,31 @@ PLOTS = "performance"
 NEW = f"# Performance\n\n{BEGIN}\n{END}\n"
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draws the plots.
+def check(path: Path | None) -> None:
+    """Finds out before anything is measured whether plots and the page, if there is one, can be written.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ValueError: If matplotlib is not installed, or the page has not the two marks.
     """
-    try:
-        from benchmarks import plots
-    except ImportError as error:
-        raise ImportError(f"Plots need matplotlib, of the extra `bench`: pip install -e .[bench]. ({error})") from error
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("Plots need matplotlib, which the extra `bench` has: pip install -e '.[bench]'.")
+    if path and path.exists() and not 0 <= path.read_text().find(BEGIN) < path.read_text().find(END):
+        raise ValueError(f"The page must have the lines {BEGIN!r} and {END!r}. Received: {path}.")
+
+
+def draw(results: Results, folder: Path) -> list[Path]:
+    """Draws the plots into a folder."""
+    from benchmarks import plots
+
     return plots.draw(results, folder)
 
 
 def write(results: Results, path: Path) -> None:
-    """Writes the part between the marks, and the plots that it shows into the folder `performance` beside the page.
-
-    Raises:
-        ValueError: If the page has not the two marks.
-    """
-    page = path.read_text() if path.exists() else NEW
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The page must have the lines {BEGIN!r} and {END!r}. Received: {path}.")
+    """Writes the part between the marks, and the plots that it shows into the folder `performance` beside the page."""
+    check(path)
+    before, _, rest = (path.read_text() if path.exists() else NEW).partition(BEGIN)
+    _, _, after = rest.partition(END)
     images = draw(results, path.parent / PLOTS)
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{before}{BEGIN}\n\n{part(results, images)}\n\n{END}{after}")
 
 

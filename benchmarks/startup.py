@@ -1,6 +1,7 @@
-"""What importing costs, and the first call of a layer, in fresh processes that take turns: `python -m benchmarks.startup`.
+"""What importing costs, and the first call of a layer: `python -m benchmarks.startup`.
 
-The first call builds the layer, eagerly; TensorFlow itself has run before, or its own start would hide the rest.
+Each figure comes from fresh processes that take turns. The first call builds the layer, eagerly; TensorFlow itself has
+run before, or its own start would hide the rest.
 """
 
 from __future__ import annotations
