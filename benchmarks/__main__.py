@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import contenders, page, report, results, shapes
+from benchmarks import contenders, machine, page, report, results, shapes, worker
 from benchmarks import memory as memories
 
 
@@ -80,9 +80,9 @@ def main(
             chosen = chosen if contender else list(memories.DEFAULT)
             todo = memories.plan(cases, modes, directions)
         else:
-            todo = contenders.plan(cases, modes, directions)
+            todo = contenders.plan(cases, modes, directions, chosen)
         have = {row.cell for row in found.rows} if existing is Existing.SKIP else set()
-        run(found, [cell for cell in todo if cell not in have], chosen, seconds, threads, console)
+        run(found, [cell for cell in todo if cell not in have], chosen, memory, seconds, threads, console)
     for sheet in report.sheets(found):
         console.print(sheet.rich())
     if csv:
@@ -97,27 +97,22 @@ def run(
     found: results.Results,
     cells: list[results.Cell],
     chosen: list[str],
+    memory: bool,
     seconds: float,
     threads: int,
     console: Console,
 ) -> None:
     """Measures cell by cell; Ctrl+C ends it, and what is measured stays."""
-    import tensorflow as tf
-
-    from benchmarks import machine, measure
-
-    measure.use_threads(threads)
-    tf.get_logger().setLevel("ERROR")  # each contender is traced in each mode, of which TensorFlow warns
     commands = found.machine.get("commands", [])
     found.machine = machine.describe(threads) | {"commands": [*commands, machine.command(sys.argv[1:])]}
-    meter = measure.Meter(chosen, seconds)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("", total=len(cells))
         try:
+            measured = (memories if memory else worker).rows(cells, chosen, seconds, threads)
             for cell in cells:
                 progress.update(task, description=" ".join(cell))
-                rows = list(memories.cell(cell, chosen, threads) if memories.is_asked(cell) else meter.cell(cell))
+                rows = next(measured)
                 found.add(rows)
                 if rows:
                     console.print(report.line(rows), markup=False, soft_wrap=True)

@@ -40,9 +40,9 @@ def directions(case: Case, mode: str) -> tuple[str, ...]:
     return (*case.directions, BOTH) if together else case.directions
 
 
-def plan(cases: Iterable[Case], modes: Iterable[str], asked: Iterable[str]) -> list[Cell]:
-    """The cells to measure, the yardsticks beside the whole list first."""
-    cells: list[Cell] = [(MACHINE, mode, "forward") for mode in modes]
+def plan(cases: Iterable[Case], modes: Iterable[str], asked: Iterable[str], names: Iterable[str]) -> list[Cell]:
+    """The cells to measure; with yardsticks among the contenders, those beside the whole list come first."""
+    cells: list[Cell] = [(MACHINE, mode, "forward") for mode in modes if set(names) & set(YARDSTICKS)]
     for case in cases:
         cells += [(case.name, mode, d) for mode in modes for d in directions(case, mode) if d in asked]
     return cells

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import contenders, page, ratios, report, results, shapes, timing
+from benchmarks import contenders, page, ratios, report, results, shapes, timing, worker
 from benchmarks.data import Data
 from benchmarks.shapes import Pool, conv
 
@@ -121,18 +121,13 @@ def test_rows_survive_the_file(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["rows.json"]
 
 
-@pytest.fixture
-def run(monkeypatch):
-    """Runs the command; TensorFlow has started in this process, so that its threads stay as they are."""
-    from benchmarks import measure
-
-    monkeypatch.setattr(measure, "use_threads", lambda threads: None)
+def run(*arguments):
     app = typer.Typer()
     app.command()(command.main)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_a_run_writes_what_it_measured(run, tmp_path):
+def test_a_run_writes_what_it_measured(tmp_path):
     keep, table = tmp_path / "rows.json", tmp_path / "rows.csv"
     options = ["--only", "tutorial", "--mode", "graph", "--direction", "forward", "--seconds", 0.01]
     asked = [x for name in ("auto", "keras", "gemm", "loops") for x in ("--contender", name)]
@@ -158,6 +153,14 @@ def test_a_run_writes_what_it_measured(run, tmp_path):
     done = run("--render", keep)
     assert done.exit_code == 0, done.output
     assert line in done.output
+
+
+def test_a_process_that_dies_ends_one_cell(monkeypatch):
+    monkeypatch.setattr(worker.sys, "executable", "false")
+    cells = [("tutorial", "graph", "forward"), ("tutorial", "xla", "forward")]
+    found = list(worker.rows(cells, ["auto"], 0.1, 1))
+    assert [row.reason for rows in found for row in rows] == ["the process ended with 1"] * 2
+    assert [row.cell for rows in found for row in rows] == cells
 
 
 def test_a_page_keeps_what_is_not_generated(tmp_path):
@@ -200,18 +203,18 @@ def test_reasons_are_shown():
         ),
     ],
 )
-def test_wrong_names_are_told(run, arguments, message):
+def test_wrong_names_are_told(arguments, message):
     done = run(*arguments)
     assert (done.exit_code, done.output.strip()) == (2, message)
 
 
-def test_an_unknown_contender_is_told(run):
+def test_an_unknown_contender_is_told():
     done = run("--contender", "jax")
     assert done.exit_code == 2
     assert done.output.strip() == f"Error: `contender` must be one of {', '.join(contenders.NAMES)}. Received: 'jax'."
 
 
-def test_a_file_that_is_none_is_told(run, tmp_path):
+def test_a_file_that_is_none_is_told(tmp_path):
     (tmp_path / "rows.json").write_text("[]")
     done = run("--render", tmp_path / "rows.json")
     assert done.exit_code == 2
