@@ -1,51 +1,68 @@
-"""Maxima and sums over windows, and their gradients, one axis after the other.
+"""Maxima and sums over windows, and their gradients.
 
-A maximum over a box is the maximum over its rows of the maxima along each row, and a sum likewise. So pooling takes
-the axes in turn, last axis first, and needs `k_h + k_w` taps instead of `k_h k_w`. Its gradient undoes the axes in the
-opposite order: of several equal maxima that picks the first row, and in it the first cell, which is the first in
-row-major order.
+A small window is taken at once: all its taps are read in one pass over memory. A large one is taken one axis after the
+other, last axis first, since a maximum over a box is the maximum over its rows of the maxima along each row, and a sum
+likewise; that needs `k_h + k_w` taps instead of `k_h k_w`, and along an axis fewer still, by doubling. What is taken at
+once is called a stage.
 
-Along one axis, with `m_t` the mask that says where tap `t` won, the gradient of max pooling is a pair of linear maps,
-each the transpose of the other, so that derivatives of any order follow:
+The gradient of max pooling asks of each position which taps won. A stage has one tensor for the answer: the number of
+the first tap that did, or for each tap whether it did. With `m_t` the mask that says where tap `t` won, it is a pair of
+linear maps, each the transpose of the other, so that derivatives of any order follow:
 
     select(x) = sum_t m_t read_t(x)          route(dy) = write(m_t dy)
 
-With all masks true they are the pair for sums. This generalises the tutorial's `create_mask_from_window` and
-`distribute_value`.
+With all masks true they are the pair for sums. The stages of the gradient undo those of the maximum in the opposite
+order: of several equal maxima that picks the first row, and in it the first cell, which is the first in row-major
+order. This generalises the tutorial's `create_mask_from_window` and `distribute_value`.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Size, Window
-from kerasconv.ops.windows import read, reals, sizes_of, write
+from kerasconv.ops.fusion import fused, total
+from kerasconv.ops.windows import (
+    along,
+    as_rows,
+    overlap,
+    overlap_of,
+    pad_axes,
+    read,
+    reals,
+    row_window,
+    sizes_of,
+    write,
+)
 
 AnyWindow: TypeAlias = Window | AdaptiveWindow
 
-Masks: TypeAlias = dict[int, list[tf.Tensor]]
-"""For each axis and tap, where it won."""
+_AT_ONCE = 32  # taps of the largest window that is one stage
+_DOUBLING = 8  # taps along an axis from which on they are combined by doubling
 
 
 def maximum(x: tf.Tensor, window: AnyWindow, ties: str) -> tf.Tensor:
     """The maximum of each window, `(N, *S, C)` to `(N, *O, C)`; `ties` says who gets its gradient."""
+    rows = _in_rows(x, window)
+    if rows:
+        return _from_rows(maximum(as_rows(x), rows, ties), x)
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        stages = _maxima(x, window)
+        maxima = _maxima(x, window)
 
         def grad(dy: tf.Tensor) -> tf.Tensor:
-            masks = _winners(stages, window, only_first=ties == "first")
+            winners = _winners(x, *maxima, window, ties == "first")
             if ties == "split":
-                dy /= _select(tf.ones_like(x), masks, window)
-            return _route(dy, masks, window, sizes_of(x)[1:-1])
+                dy /= _select(tf.ones_like(x), winners, window)
+            return _route(dy, winners, window, sizes_of(x)[1:-1])
 
-        return stages[-1], grad
+        return maxima[-1], grad
 
     return call(x)
 
@@ -55,18 +72,18 @@ def first_maximum(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
     x = tf.stop_gradient(x)
     sizes = sizes_of(x)[1:-1]
     cells = tf.reshape(tf.range(math.prod(sizes), dtype=tf.int64), [1, *sizes, 1])
-    return _select(cells, _winners(_maxima(x, window), window, only_first=True), window)
+    return _select(cells, _winners(x, *_maxima(x, window), window, True), window)
 
 
 def window_sum(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
     """The sum over each window: `(N, *S, C)` to `(N, *O, C)`."""
+    rows = _in_rows(x, window)
+    if rows:
+        return _from_rows(window_sum(as_rows(x), rows), x)
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        y = x
-        for axis in range(window.rank, 0, -1):
-            y = tf.add_n(read(y, window, axis))
-        return y, lambda c: _spread(c, window, sizes_of(x)[1:-1])
+        return _sums(x, window), lambda c: _spread(c, window, sizes_of(x)[1:-1])
 
     return call(x)
 
@@ -78,60 +95,184 @@ def real_cells(window: AnyWindow, sizes: Sequence[Size], dtype: tf.DType) -> Any
     return window_sum(tf.ones([1, *sizes, 1], dtype), window)
 
 
+def _in_rows(x: tf.Tensor, window: AnyWindow) -> Window | None:
+    """The window for `as_rows(x)`, in whose long rows all channels of all cells are compared at once, if it can be."""
+    if x.shape[-1] in (None, 1) or isinstance(window, AdaptiveWindow):
+        return None
+    if window.strides[-1] > 1 or len(_stages(window)) > 1:
+        return None
+    return row_window(window, x.shape[-1])
+
+
+def _from_rows(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """A result of `as_rows(x)` with its channels again on an axis of their own."""
+    *sizes, width, _ = sizes_of(y)
+    return tf.reshape(y, [*sizes, width // x.shape[-1], x.shape[-1]])
+
+
+def _stages(window: AnyWindow) -> list[tuple[int, ...]]:
+    """The axes of each stage."""
+    axes = range(1, window.rank + 1)
+    at_once = isinstance(window, Window) and math.prod(window.size) <= _AT_ONCE
+    return [tuple(axes)] if at_once else [(axis,) for axis in reversed(axes)]
+
+
+def _read(x: tf.Tensor, window: AnyWindow, axes: Sequence[int], outside: float = 0) -> list[tf.Tensor]:
+    """What each tap of a stage sees, in row-major order."""
+    seen = [x]
+    for axis in axes:
+        seen = [tap for x in seen for tap in read(x, window, axis, outside)]
+    return seen
+
+
+def _combined(
+    x: tf.Tensor, window: AnyWindow, axes: Sequence[int], combine: Callable[..., tf.Tensor], outside: float
+) -> tf.Tensor:
+    """All taps of a stage in one, by an associative function of a list of tensors.
+
+    Along an axis with many taps: `2^i` neighbouring taps from two times `2^(i - 1)`, and `k` taps from those powers of
+    two of which `k` is the sum.
+    """
+    (axis, *others) = axes
+    if others or isinstance(window, AdaptiveWindow) or window.size[axis - 1] < _DOUBLING:
+        return combine(_read(x, window, axes, outside))
+    k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
+    x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
+    positions = (sizes_of(x)[axis] - e) // s + 1
+    parts, done, length = [], 0, 1  # `x` has of each cell `length` taps from there on, `parts` have `done` of the window
+    while True:
+        if k & length:
+            parts.append(_part(x, axis, d * done, positions, s))
+            done += length
+        if done == k:
+            return combine(parts)
+        left = sizes_of(x)[axis] - d * length
+        x = combine([_part(x, axis, 0, left), _part(x, axis, d * length, left)])
+        length *= 2
+
+
+def _part(x: tf.Tensor, axis: int, start: Size, size: Size, stride: int = 1) -> tf.Tensor:
+    """So many cells of one axis, from `start` on."""
+    return x[(*(slice(None),) * axis, slice(start, start + (size - 1) * stride + 1, stride))]
+
+
+@fused
 def _maxima(x: tf.Tensor, window: AnyWindow) -> list[tf.Tensor]:
-    """`x`, its maxima along the last spatial axis, theirs along the axis before, and so on."""
+    """The maxima over the axes of the first stage, theirs over those of the next, and so on."""
     lowest = x.dtype.min
-    if x.dtype.is_floating:
-        x = tf.where(x > lowest, x, tf.constant(lowest, x.dtype))  # NaN becomes the lowest number
-    stages = [x]
-    for axis in range(window.rank, 0, -1):
-        stages.append(functools.reduce(tf.maximum, read(stages[-1], window, axis, lowest)))
-    return stages
+    x = _comparable(x)
+    maxima = []
+    for axes in _stages(window):
+        x = _combined(x, window, axes, lambda taps: functools.reduce(tf.maximum, taps), lowest)
+        maxima.append(x)
+    return maxima
 
 
-def _winners(stages: list[tf.Tensor], window: AnyWindow, *, only_first: bool) -> Masks:
-    """For each axis and tap, where it is the maximum and no padding; if `only_first`, and no tap before it is."""
-    result = {}
-    for axis, before, after in zip(range(window.rank, 0, -1), stages[:-1], stages[1:], strict=True):
-        masks = [tf.equal(tap, after) for tap in read(before, window, axis, before.dtype.min)]
-        inside = reals(before, window, axis)
-        if inside is not None:
-            masks = [mask & real for mask, real in zip(masks, inside, strict=True)]
+@fused
+def _winners(*args: Any) -> list[tf.Tensor]:
+    """Which taps won, given the input, the maxima of the stages, the window, and whether only the first counts.
+
+    Returns:
+        For each stage the number of the first winner, int8 where it can be; or masks, one tap after the other along the
+        batch axis. A tap that sees padding never wins; if all do, nobody does, and the number is -1.
+    """
+    x, *maxima, window, only_first = args
+    winners = []
+    for axes, before, after in zip(_stages(window), [_comparable(x), *maxima], maxima, strict=False):
+        masks = [tf.equal(tap, after) for tap in _read(before, window, axes, before.dtype.min)]
+        for t, real in _real_taps(before, window, axes):
+            masks[t] &= real
         if only_first:
-            taken = masks[0]
-            for j in range(1, len(masks)):
-                masks[j], taken = masks[j] & ~taken, taken | masks[j]
-        result[axis] = masks
-    return result
+            dtype = tf.int8 if len(masks) < 128 else tf.int32
+            first = tf.constant(-1, dtype)
+            for t in range(len(masks) - 1, -1, -1):
+                first = tf.where(masks[t], tf.constant(t, dtype), first)
+            winners.append(first)
+        else:
+            winners.append(tf.concat(masks, 0))
+    return winners
 
 
-def _route(dy: tf.Tensor, masks: Masks, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
+def _real_taps(x: tf.Tensor, window: AnyWindow, axes: Sequence[int]) -> list[tuple[int, tf.Tensor]]:
+    """For each tap of a stage that may see padding, its number and where it does not."""
+    if window.unpadded:
+        return []
+    seen = [tf.ones([1] * x.shape.rank, tf.bool)]
+    for axis in axes:
+        seen = [a & b for a in seen for b in reals(x, window, axis) or []]
+    return list(enumerate(seen))
+
+
+def _comparable(x: tf.Tensor) -> tf.Tensor:
+    """`x` with the lowest number in place of NaN."""
+    lowest = tf.constant(x.dtype.min, x.dtype)
+    return tf.where(x > lowest, x, lowest) if x.dtype.is_floating else x
+
+
+def _masks(winner: tf.Tensor, taps: int) -> list[tf.Tensor]:
+    """For each tap of a stage, where it won."""
+    if winner.dtype == tf.bool:
+        return tf.split(winner, taps)
+    return [tf.equal(winner, tf.constant(t, winner.dtype)) for t in range(taps)]
+
+
+def _taps_of(window: AnyWindow, axes: Sequence[int]) -> int:
+    return math.prod(window.size[axis - 1] for axis in axes)
+
+
+def _route(dy: tf.Tensor, winners: list[tf.Tensor], window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
     """Hands `dy` to the winners: `(N, *O, C)` to `(N, *S, C)`."""
 
     @tf.custom_gradient
     def call(dy: tf.Tensor) -> Any:
-        x = dy
-        for axis, n in enumerate(sizes, start=1):
-            zero = tf.zeros([], x.dtype)
-            x = write([tf.where(mask, x, zero) for mask in masks[axis]], window, axis, n)
-        return x, lambda c: _select(c, masks, window)
+        return _routed(dy, *winners, window, tuple(sizes)), lambda c: _select(c, winners, window)
 
     return call(dy)
 
 
-def _select(x: tf.Tensor, masks: Masks, window: AnyWindow) -> tf.Tensor:
+@fused
+def _routed(*args: Any) -> tf.Tensor:
+    x, *winners, window, sizes = args
+    zero = tf.zeros([], x.dtype)
+    for axes, winner in zip(reversed(_stages(window)), reversed(winners), strict=True):
+        if len(axes) == window.rank and isinstance(window, Window):
+            if winner.dtype == tf.bool:
+                return overlap([tf.where(m, x, zero) for m in _masks(winner, _taps_of(window, axes))], window, sizes)
+            number = functools.partial(tf.constant, dtype=winner.dtype)
+            return overlap_of(
+                lambda t, x, winner: tf.where(tf.equal(winner, number(t)), x, zero), [x, winner], [0, -1], window, sizes
+            )
+        (axis,) = axes
+        masks = _masks(winner, _taps_of(window, axes))
+        x = write([tf.where(mask, x, zero) for mask in masks], window, axis, sizes[axis - 1])
+    return x
+
+
+def _select(x: tf.Tensor, winners: list[tf.Tensor], window: AnyWindow) -> tf.Tensor:
     """The transpose of `_route`: the sum of `x` over the winners of each window."""
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        y = x
-        for axis in range(window.rank, 0, -1):
-            zero = tf.zeros([], y.dtype)
-            taps = zip(masks[axis], read(y, window, axis), strict=True)
-            y = tf.add_n([tf.where(mask, tap, zero) for mask, tap in taps])
-        return y, lambda c: _route(c, masks, window, sizes_of(x)[1:-1])
+        return _selected(x, *winners, window), lambda c: _route(c, winners, window, sizes_of(x)[1:-1])
 
     return call(x)
+
+
+@fused
+def _selected(*args: Any) -> tf.Tensor:
+    x, *winners, window = args
+    zero = tf.zeros([], x.dtype)
+    for axes, winner in zip(_stages(window), winners, strict=True):
+        taps = zip(_masks(winner, _taps_of(window, axes)), _read(x, window, axes), strict=True)
+        x = total([tf.where(mask, tap, zero) for mask, tap in taps])
+    return x
+
+
+@fused
+def _sums(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
+    for axes in _stages(window):
+        x = _combined(x, window, axes, total, 0)
+    return x
 
 
 def _spread(dy: tf.Tensor, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
@@ -139,9 +280,16 @@ def _spread(dy: tf.Tensor, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tenso
 
     @tf.custom_gradient
     def call(dy: tf.Tensor) -> Any:
-        x = dy
-        for axis, n in enumerate(sizes, start=1):
-            x = write([x] * window.size[axis - 1], window, axis, n)
-        return x, lambda c: window_sum(c, window)
+        return _spreaded(dy, window, tuple(sizes)), lambda c: window_sum(c, window)
 
     return call(dy)
+
+
+@fused
+def _spreaded(x: tf.Tensor, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
+    if len(_stages(window)) == 1 and isinstance(window, Window):
+        return overlap_of(lambda _, x: x, [x], [0], window, sizes)
+    for axes in reversed(_stages(window)):
+        (axis,) = axes
+        x = write([x] * window.size[axis - 1], window, axis, sizes[axis - 1])
+    return x

@@ -13,12 +13,15 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
+from kerasconv.ops.fusion import total
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -87,15 +90,104 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
         q, r = divmod(j * d, s)
         phases[r].append(pad_axes(part, along(axis, q, longest - q, part)))
     zeros = None if all(phases) else pad_axes(tf.zeros_like(parts[0]), along(axis, 0, longest, parts[0]))
-    sums = [(tf.add_n(phase) if len(phase) > 1 else phase[0]) if phase else zeros for phase in phases]
-    if s == 1:
-        cells = sums[0]
-    else:
-        sizes = sizes_of(parts[0])
-        cells = tf.reshape(tf.stack(sums, axis + 1), [*sizes[:axis], (positions + longest) * s, *sizes[axis + 1 :]])
+    sums = [(total(phase) if len(phase) > 1 else phase[0]) if phase else zeros for phase in phases]
+    cells = interleave(sums, (*[1] * (axis - 1), s))
     missing = size - (positions + longest) * s  # where the stride leaves cells at the end that no window sees
     cells = pad_axes(cells, along(axis, 0, positive(missing), cells))
     return crop_axes(cells, along(axis, 0, positive(-missing), cells))
+
+
+def taps(x: tf.Tensor, window: Window) -> list[tf.Tensor]:
+    """What each tap of the window sees of `x`, with all axes taken and padded: in row-major order."""
+    seen = [pad(x, window.pads)]
+    for axis in range(1, window.rank + 1):
+        seen = [t for x in seen for t in take(x, window, axis)]
+    return seen
+
+
+def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
+    """The transpose of `taps`: adds up what each tap writes to an input of spatial sizes `sizes`."""
+    parts = list(parts)
+    padded = window.padded(sizes)
+    for axis in range(window.rank, 0, -1):
+        k = window.size[axis - 1]
+        parts = [place(parts[i : i + k], window, axis, padded[axis - 1]) for i in range(0, len(parts), k)]
+    return crop(parts[0], window.pads)
+
+
+def overlap_of(
+    part: Callable[..., tf.Tensor],
+    positions: Sequence[tf.Tensor],
+    fills: Sequence[float],
+    window: Window,
+    sizes: Sequence[Size],
+) -> tf.Tensor:
+    """`overlap` of `part(t, *positions)` for each tap `t`, elementwise functions of the same tensors.
+
+    What is elementwise may be shifted before as well as after: the tensors are padded once, and each cell reads those
+    positions whose windows it lies in. That is one pass over memory, where `overlap` makes one for each tap. With a
+    stride, the cells fall into phases as in `place`, and each phase is read by taps of its own.
+
+    Args:
+        part: Given a tap's number, and each tensor as seen by the cells, what that tap writes to them.
+        positions: Tensors `(N, *O, C)`, with a number for each position of the window.
+        fills: What each tensor has where there is no position; `part` must give zero for it.
+        window: The window.
+        sizes: Spatial sizes `S` of the input.
+
+    Returns:
+        Tensor `(N, *S, C)`.
+    """
+    strides = window.strides
+    axes = zip(window.size, strides, window.dilation, strict=True)
+    shifts = [[divmod(j * d, s) for j in range(k)] for k, s, d in axes]
+    pads, first, cells = [], [], []  # of each phase
+    for axis, (n, s, (lo, _), ways) in enumerate(zip(sizes, strides, window.pads, shifts, strict=True), start=1):
+        skipped = lo // s
+        before = positive(max(q for q, _ in ways) - skipped)
+        first.append(before + skipped)
+        cells.append(-(-(lo + n) // s) - skipped)
+        pads.append((before, positive(skipped + cells[-1] - sizes_of(positions[0])[axis])))
+    padded = [pad(x, pads, fill) for x, fill in zip(positions, fills, strict=True)]
+    phases: dict[tuple[int, ...], list[tf.Tensor]] = {r: [] for r in itertools.product(*map(range, strides))}
+    for tap, ways in enumerate(itertools.product(*shifts)):
+        begin = [0, *(f - q for f, (q, _) in zip(first, ways, strict=True)), 0]
+        seen = [tf.slice(x, begin, [sizes_of(x)[0], *cells, sizes_of(x)[-1]]) for x in padded]
+        phases[tuple(r for _, r in ways)].append(part(tap, *seen))
+    some = next(iter(filter(None, phases.values())))[0]
+    sums = [total(phase) if phase else tf.zeros_like(some) for phase in phases.values()]
+    x = interleave(sums, strides)
+    begin = [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0]
+    return x if max(strides) == 1 else tf.slice(x, begin, [sizes_of(x)[0], *sizes, sizes_of(x)[-1]])
+
+
+def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor:
+    """Phases, in row-major order, as one tensor: the cells of each lie `strides` apart in it."""
+    phases = list(phases)
+    for axis in range(len(strides), 0, -1):
+        s = strides[axis - 1]
+        if s == 1:
+            continue
+        groups = [phases[i : i + s] for i in range(0, len(phases), s)]
+        sizes = sizes_of(phases[0])
+        shape = [*sizes[:axis], sizes[axis] * s, *sizes[axis + 1 :]]
+        phases = [
+            tf.reshape(tf.concat([tf.expand_dims(x, axis + 1) for x in group], axis + 1), shape) for group in groups
+        ]
+    return phases[0]
+
+
+def as_rows(x: tf.Tensor) -> tf.Tensor:
+    """`(N, ..., W, C)` as `(N, ..., W C, 1)`: a row of cells with their channels as one long row of numbers."""
+    *sizes, width, channels = sizes_of(x)
+    return tf.reshape(x, [*sizes, width * channels, 1])
+
+
+def row_window(window: Window, channels: int) -> Window:
+    """What `window` is to `as_rows(x)`: its taps are a row of channels further apart. Its last stride must be 1."""
+    *dilation, d = window.dilation
+    *pads, (lo, hi) = window.pads
+    return replace(window, dilation=(*dilation, d * channels), pads=(*pads, (lo * channels, hi * channels)))
 
 
 def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:
@@ -116,7 +208,7 @@ def write(parts: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int
     positions, inside = _ragged(shares(o, n))  # the windows in which each cell lies
     first = np.array([cells.start for cells in shares(n, o)])
     taps = np.arange(n)[:, None] - first[positions]  # as which of its cells each of them knows it
-    return tf.add_n(_gather(tf.concat(parts, axis), np.where(inside, taps * o + positions, 0), inside, axis, 0))
+    return total(_gather(tf.concat(parts, axis), np.where(inside, taps * o + positions, 0), inside, axis, 0))
 
 
 def reals(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int) -> list[tf.Tensor] | None:

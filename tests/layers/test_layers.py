@@ -158,13 +158,12 @@ def test_unknown_sizes(name, arguments, rank):
     np.testing.assert_allclose(model.predict(x, verbose=0), layer(x), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", [c for c in CONVOLUTIONS if isinstance(c.padding, str)], ids=str)
+# Without the empty batch, to which oneDNN's kernel gives as many filters as the input has channels on some processors.
+@pytest.mark.parametrize("case", [c for c in CONVOLUTIONS if isinstance(c.padding, str) and c.batch], ids=str)
 def test_convolutions_agree_with_stock(case):
     """Weights interchange; outputs and gradients are the same where stock Keras takes the arguments."""
     if (max(case.window.strides) > 1 and max(case.window.dilation) > 1) or case.groups > 1:
         pytest.skip("stock Keras refuses stride with dilation, and needs XLA and seconds for groups")
-    if not case.x_shape[0] and keras.__version__.startswith("3.13."):
-        pytest.skip("Keras 3.13 refuses an empty batch")
     options = {"filters": case.filters, "kernel_size": case.kernel, **case.options, "bias_initializer": "normal"}
     (x,) = case.arrays(case.x_shape, dtype="float32")
     stock = getattr(keras.layers, f"Conv{case.rank}D")(**options)

@@ -21,28 +21,39 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
-from kerasconv.ops.algorithms.groups import by_group, ungroup
+from kerasconv.ops.algorithms.groups import joined, kernels, rows, to_batch, to_channels
+from kerasconv.ops.fusion import fused, product
 from kerasconv.ops.windows import crop, pad, place, sizes_of, take
 
 
+@fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = columns(x) w`."""
-    columns = _unfold(x, window)
-    y = by_group(columns, groups, taps=_taps(window)) @ by_group(w, groups)
-    return ungroup(y, sizes_of(columns)[:-1])
+    columns = _unfold(to_batch(x, groups), window)
+    y = product(rows(columns, groups), _matrices(w, groups))
+    return to_channels(tf.reshape(y, [*sizes_of(columns)[:-1], y.shape[-1]]), groups)
 
 
+@fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = columns^T(dy w^T)`."""
-    columns = tf.matmul(by_group(dy, groups), by_group(w, groups), transpose_b=True)
-    return _fold(ungroup(columns, sizes_of(dy)[:-1], taps=_taps(window)), window, sizes)
+    dy = to_batch(dy, groups)
+    columns = product(rows(dy, groups), _matrices(w, groups), transpose_b=True)
+    return to_channels(_fold(tf.reshape(columns, [*sizes_of(dy)[:-1], columns.shape[-1]]), window, sizes), groups)
 
 
+@fused
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw = columns(x)^T dy`."""
-    columns = by_group(_unfold(x, window), groups, taps=_taps(window))
-    dw = tf.matmul(columns, by_group(dy, groups), transpose_a=True)
-    return ungroup(dw, [*window.size, x.shape[-1] // groups])
+    columns = rows(_unfold(to_batch(x, groups), window), groups)
+    dw = product(columns, rows(to_batch(dy, groups), groups), transpose_a=True)
+    return joined(tf.reshape(dw, [groups, math.prod(window.size), -1, dw.shape[-1]]), window.size)
+
+
+def _matrices(w: tf.Tensor, groups: int) -> tf.Tensor:
+    """The kernel as a matrix per group, `(G, K C, F)`."""
+    w = kernels(w, groups)
+    return tf.reshape(w, [groups, -1, w.shape[-1]])
 
 
 def _unfold(x: tf.Tensor, window: Window) -> tf.Tensor:
@@ -58,7 +69,3 @@ def _fold(columns: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tenso
     for axis, (k, m) in enumerate(zip(window.size, window.padded(sizes), strict=True), start=1):
         columns = place(tf.split(columns, k, -1), window, axis, m)
     return crop(columns, window.pads)
-
-
-def _taps(window: Window) -> int:
-    return math.prod(window.size)

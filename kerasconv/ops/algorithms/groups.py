@@ -1,26 +1,49 @@
-"""Groups of channels as a batch axis, so that a grouped convolution is a batch of matrix products.
+"""Groups of channels as a batch axis, so that a grouped convolution is a batch of ungrouped ones.
 
-With one group both functions only reshape: no data move.
+With one group these functions do nothing: no data move.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
-from kerasconv.geometry import Size
+from kerasconv.ops.windows import sizes_of
 
 
-def by_group(x: tf.Tensor, groups: int, taps: int = 1) -> tf.Tensor:
-    """`(..., taps G C)` as one matrix per group, `(G, P, taps C)`, with all leading axes in `P`."""
-    channels = x.shape[-1] // (taps * groups)
-    x = tf.transpose(tf.reshape(x, [-1, taps, groups, channels]), [2, 0, 1, 3])
-    return tf.reshape(x, [groups, -1, taps * channels])
+def to_batch(x: tf.Tensor, groups: int) -> tf.Tensor:
+    """`(N, *S, G C)` as `(G N, *S, C)`: the groups one after the other."""
+    if groups == 1:
+        return x
+    batch, *sizes, channels = sizes_of(x)
+    x = tf.reshape(x, [batch, *sizes, groups, channels // groups])
+    x = tf.transpose(x, [x.shape.rank - 2, *range(x.shape.rank - 2), x.shape.rank - 1])
+    return tf.reshape(x, [groups * batch, *sizes, channels // groups])
 
 
-def ungroup(matrices: tf.Tensor, leading: Sequence[Size], taps: int = 1) -> tf.Tensor:
-    """The inverse of `by_group`: `(G, P, taps C)` as `(*leading, taps G C)`."""
-    groups, width = matrices.shape[0], matrices.shape[-1]
-    x = tf.transpose(tf.reshape(matrices, [groups, -1, taps, width // taps]), [1, 2, 0, 3])
-    return tf.reshape(x, [*leading, groups * width])
+def to_channels(x: tf.Tensor, groups: int) -> tf.Tensor:
+    """The inverse of `to_batch`."""
+    if groups == 1:
+        return x
+    batch, *sizes, channels = sizes_of(x)
+    x = tf.reshape(x, [groups, batch // groups, *sizes, channels])
+    x = tf.transpose(x, [*range(1, x.shape.rank - 1), 0, x.shape.rank - 1])
+    return tf.reshape(x, [batch // groups, *sizes, groups * channels])
+
+
+def kernels(w: tf.Tensor, groups: int) -> tf.Tensor:
+    """A kernel `(*K, C, G F)` as one per group, `(G, K, C, F)`, with the taps in row-major order."""
+    taps = w.shape[:-2].num_elements()
+    w = tf.reshape(w, [taps, w.shape[-2], groups, w.shape[-1] // groups])
+    return w[None, :, :, 0] if groups == 1 else tf.transpose(w, [2, 0, 1, 3])
+
+
+def joined(w: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+    """The inverse of `kernels`: `(G, K, C, F)` as `(*size, C, G F)`."""
+    groups, _, channels, filters = w.shape
+    w = w[0] if groups == 1 else tf.transpose(w, [1, 2, 0, 3])
+    return tf.reshape(w, [*size, channels, groups * filters])
+
+
+def rows(x: tf.Tensor, groups: int) -> tf.Tensor:
+    """`(G N, *S, C)` as one matrix per group, `(G, N S, C)`."""
+    return tf.reshape(x, [groups, -1, x.shape[-1]])

@@ -1,0 +1,76 @@
+"""Depthwise convolution: products of numbers instead of matrices, one tap of the kernel at a time.
+
+    y[p, c] = sum over taps t of  x[p s + t d, c] w[t, c]
+
+`direct` calls it where each group has one input channel. With several filters a channel (a multiplier), each channel
+is repeated for each of its filters.
+
+Where the window moves along rows in steps of one, a row of cells with their channels is one long row of numbers, in
+which the window's taps are a row of channels further apart (`row_window`): the same sums, in longer loops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import tensorflow as tf
+
+from kerasconv.geometry import Size, Window
+from kerasconv.ops.fusion import product, total
+from kerasconv.ops.windows import along, as_rows, overlap_of, pad_axes, row_window, sizes_of, taps
+
+_FOLDS = 8  # how many products are added before they are stored
+
+
+def forward(x: tf.Tensor, w: tf.Tensor, window: Window) -> tf.Tensor:
+    """`y = sum_t x_t w_t`, elementwise."""
+    channels = w.shape[-1]
+    x = _repeated(x, channels)
+    output = window.output(sizes_of(x)[1:-1])
+    shape = [sizes_of(x)[0], *output, channels]
+    weights = tf.unstack(tf.reshape(w, [-1, 1, channels]))
+    if window.strides[-1] == 1:
+        x, window = as_rows(x), row_window(window, channels)
+        weights = [tf.reshape(tf.tile(w_t, [output[-1], 1]), [-1, 1]) for w_t in weights]
+    y = total([x_t * w_t for x_t, w_t in zip(taps(x, window), weights, strict=True)])
+    return tf.reshape(y, shape)
+
+
+def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
+    """`dx = sum_t place_t(dy w_t)`, and the sum over the filters of a channel."""
+    channels = w.shape[-1]
+    shape = [sizes_of(dy)[0], *sizes, groups, channels // groups]
+    weights = tf.unstack(tf.reshape(w, [-1, 1, channels]))
+    if window.strides[-1] == 1:
+        weights = [tf.reshape(tf.tile(w_t, [sizes[-1], 1]), [-1, 1]) for w_t in weights]
+        dy, window, sizes = as_rows(dy), row_window(window, channels), [*sizes[:-1], sizes[-1] * channels]
+    dx = tf.reshape(overlap_of(lambda t, dy: dy * weights[t], [dy], [0], window, sizes), shape)
+    return dx[..., 0] if channels == groups else tf.reduce_sum(dx, -1)
+
+
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window) -> tf.Tensor:
+    """`dw_t = x_t dy`, summed over examples and positions.
+
+    A sum over all but the last axis is slow wherever it is compiled. So the positions along the first axis are cut into
+    `_FOLDS` pieces, which are added up elementwise; a product with a row of ones adds up the rest.
+    """
+    channels = dy.shape[-1]
+    x = _repeated(x, channels)
+    positions = sizes_of(dy)[1]
+    piece = -(-positions // _FOLDS)
+    missing = piece * _FOLDS - positions  # so that all pieces are as long
+    dy = pad_axes(dy, along(1, 0, missing, dy))
+    (lo, hi), *pads = window.pads
+    window = replace(window, pads=((lo, hi + missing * window.strides[0]), *pads))
+    if window.rank > 1 and window.strides[-1] == 1:
+        x, dy, window = as_rows(x), as_rows(dy), row_window(window, channels)
+    pieces = [slice(i * piece, (i + 1) * piece) for i in range(_FOLDS)]
+    sums = tf.concat([total([x_t[:, p] * dy[:, p] for p in pieces]) for x_t in taps(x, window)], 0)
+    sums = tf.reshape(sums, [math.prod(window.size), -1, channels])
+    return tf.reshape(product(tf.ones([1, sizes_of(sums)[1]], sums.dtype), sums), [*window.size, 1, channels])
+
+
+def _repeated(x: tf.Tensor, channels: int) -> tf.Tensor:
+    return x if x.shape[-1] == channels else tf.repeat(x, channels // x.shape[-1], -1)
