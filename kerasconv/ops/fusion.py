@@ -13,13 +13,15 @@ So the first call never waits for a compiler, and a last batch of another size c
 
 Three traps of the plain graph: Grappler, TensorFlow's graph optimiser, rewrites chains of `+` into a sum that has lost
 its mark, and large `AddN` and `Pack` nodes to save memory. Hence `total` for sums, and `tf.concat` instead of
-`tf.stack`. And a matrix product is faster in TensorFlow's own kernel (oneDNN), so `product` takes it out.
+`tf.stack`. And some things are better not fused: matrix products, which oneDNN computes faster (`product`), and pads,
+which would make every read a comparison (`unfused`).
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -51,10 +53,13 @@ def fused(function: _Function) -> _Function:
 
 def product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:
     """`tf.matmul` by TensorFlow's own kernel, within a fused function of a plain graph too."""
-    if tf.executing_eagerly():
+    with unfused():
         return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    with _jit_scope(compile_ops=False):
-        return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+
+
+def unfused() -> AbstractContextManager[Any]:
+    """In this block of a fused function, what is done in a plain graph is left to TensorFlow's own kernels."""
+    return nullcontext() if tf.executing_eagerly() else _jit_scope(compile_ops=False)
 
 
 def total(parts: Sequence[tf.Tensor]) -> tf.Tensor:

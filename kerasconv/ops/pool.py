@@ -138,7 +138,7 @@ def average_pool(
     elif native and mode == "SAME" and divisor_override is None and not count_include_pad:
         y = tf.nn.avg_pool(x, window.size, window.strides, "SAME")
     else:
-        y = _sums(x, window, native) / counts
+        y = _sums(x, window, native) / counts if native else window_sum(x, window, counts)
     return tensors.from_channels_last(tf.cast(y, dtype), data_format)
 
 
@@ -268,7 +268,7 @@ def adaptive_average_pool(
     x, window, data_format = _prepare_adaptive("adaptive_average_pool", inputs, output_size, data_format)
     tensors.check_floating("adaptive_average_pool", inputs=x)
     dtype, x = x.dtype, tensors.widened(x)
-    y = window_sum(x, window) / real_cells(window, x.shape[1:-1], x.dtype)
+    y = window_sum(x, window, real_cells(window, x.shape[1:-1], x.dtype))
     return tensors.from_channels_last(tf.cast(y, dtype), data_format)
 
 

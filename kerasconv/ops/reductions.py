@@ -37,11 +37,14 @@ from kerasconv.ops.windows import (
     reals,
     row_window,
     sizes_of,
+    taps,
     write,
 )
 
 AnyWindow: TypeAlias = Window | AdaptiveWindow
 
+import os
+INDEX_DTYPE=getattr(tf,os.environ.get('IDX','int8'))
 _AT_ONCE = 32  # taps of the largest window that is one stage
 _DOUBLING = 8  # taps along an axis from which on they are combined by doubling
 
@@ -75,17 +78,23 @@ def first_maximum(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
     return _select(cells, _winners(x, *_maxima(x, window), window, True), window)
 
 
-def window_sum(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
-    """The sum over each window: `(N, *S, C)` to `(N, *O, C)`."""
+def window_sum(x: tf.Tensor, window: AnyWindow, divisor: Any = None) -> tf.Tensor:
+    """The sum over each window, `(N, *S, C)` to `(N, *O, C)`; divided by a number, or by a tensor `(1, *O, 1)`."""
     rows = _in_rows(x, window)
     if rows:
-        return _from_rows(window_sum(as_rows(x), rows), x)
+        if isinstance(divisor, tf.Tensor):
+            divisor = as_rows(tf.tile(divisor, [*[1] * (divisor.shape.rank - 1), x.shape[-1]]))
+        return _from_rows(window_sum(as_rows(x), rows, divisor), x)
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        return _sums(x, window), lambda c: _spread(c, window, sizes_of(x)[1:-1])
+        return _sums(x, *_tensors(divisor, x), window), lambda c: _spread(c, window, sizes_of(x)[1:-1], divisor)
 
     return call(x)
+
+
+def _tensors(divisor: Any, x: tf.Tensor) -> list[tf.Tensor]:
+    return [] if divisor is None else [tf.cast(divisor, x.dtype)]
 
 
 def real_cells(window: AnyWindow, sizes: Sequence[Size], dtype: tf.DType) -> Any:
@@ -119,10 +128,10 @@ def _stages(window: AnyWindow) -> list[tuple[int, ...]]:
 
 def _read(x: tf.Tensor, window: AnyWindow, axes: Sequence[int], outside: float = 0) -> list[tf.Tensor]:
     """What each tap of a stage sees, in row-major order."""
-    seen = [x]
-    for axis in axes:
-        seen = [tap for x in seen for tap in read(x, window, axis, outside)]
-    return seen
+    if isinstance(window, Window) and len(axes) == window.rank:
+        return taps(x, window, outside)
+    (axis,) = axes
+    return read(x, window, axis, outside)
 
 
 def _combined(
@@ -159,13 +168,22 @@ def _part(x: tf.Tensor, axis: int, start: Size, size: Size, stride: int = 1) -> 
 @fused
 def _maxima(x: tf.Tensor, window: AnyWindow) -> list[tf.Tensor]:
     """The maxima over the axes of the first stage, theirs over those of the next, and so on."""
-    lowest = x.dtype.min
-    x = _comparable(x)
     maxima = []
     for axes in _stages(window):
-        x = _combined(x, window, axes, lambda taps: functools.reduce(tf.maximum, taps), lowest)
+        x = _combined(x, window, axes, _largest, x.dtype.min)
         maxima.append(x)
     return maxima
+
+
+def _largest(taps: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The largest of the taps, or the lowest number if they are NaN."""
+    return functools.reduce(lambda best, tap: tf.where(tap > best, tap, best), taps[1:], _comparable(taps[0]))
+
+
+def _comparable(x: tf.Tensor) -> tf.Tensor:
+    """`x` with the lowest number in place of NaN."""
+    lowest = tf.constant(x.dtype.min, x.dtype)
+    return tf.where(x > lowest, x, lowest) if x.dtype.is_floating else x
 
 
 @fused
@@ -178,35 +196,39 @@ def _winners(*args: Any) -> list[tf.Tensor]:
     """
     x, *maxima, window, only_first = args
     winners = []
-    for axes, before, after in zip(_stages(window), [_comparable(x), *maxima], maxima, strict=False):
-        masks = [tf.equal(tap, after) for tap in _read(before, window, axes, before.dtype.min)]
-        for t, real in _real_taps(before, window, axes):
-            masks[t] &= real
+    for axes, before, after in zip(_stages(window), [x, *maxima], maxima, strict=False):
+        seen = _read(before, window, axes, before.dtype.min)
+        inside = _real_taps(before, window, axes)
         if only_first:
-            dtype = tf.int8 if len(masks) < 128 else tf.int32
-            first = tf.constant(-1, dtype)
-            for t in range(len(masks) - 1, -1, -1):
-                first = tf.where(masks[t], tf.constant(t, dtype), first)
-            winners.append(first)
+            winners.append(_first(seen, inside))
         else:
-            winners.append(tf.concat(masks, 0))
+            masks = [tf.equal(_comparable(tap), after) for tap in seen]
+            winners.append(tf.concat([mask & real for mask, real in zip(masks, inside, strict=True)] if inside else masks, 0))
     return winners
 
 
-def _real_taps(x: tf.Tensor, window: AnyWindow, axes: Sequence[int]) -> list[tuple[int, tf.Tensor]]:
-    """For each tap of a stage that may see padding, its number and where it does not."""
+def _first(taps: Sequence[tf.Tensor], inside: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The number of the first of the largest taps; of the first that is inside if none is a number; -1 if none is."""
+    dtype = INDEX_DTYPE
+    first = tf.constant(-1 if inside else 0, dtype)
+    for t in range(len(inside) - 1, -1, -1):
+        first = tf.where(inside[t], tf.constant(t, dtype), first)
+    best = tf.constant(taps[0].dtype.min, taps[0].dtype)
+    for t, tap in enumerate(taps):
+        better = tap > best
+        first = tf.where(better, tf.constant(t, dtype), first)
+        best = tf.where(better, tap, best)
+    return first
+
+
+def _real_taps(x: tf.Tensor, window: AnyWindow, axes: Sequence[int]) -> list[tf.Tensor]:
+    """For each tap of a stage where it sees no padding, of a shape that broadcasts; nothing if none ever does."""
     if window.unpadded:
         return []
     seen = [tf.ones([1] * x.shape.rank, tf.bool)]
     for axis in axes:
         seen = [a & b for a in seen for b in reals(x, window, axis) or []]
-    return list(enumerate(seen))
-
-
-def _comparable(x: tf.Tensor) -> tf.Tensor:
-    """`x` with the lowest number in place of NaN."""
-    lowest = tf.constant(x.dtype.min, x.dtype)
-    return tf.where(x > lowest, x, lowest) if x.dtype.is_floating else x
+    return seen
 
 
 def _masks(winner: tf.Tensor, taps: int) -> list[tf.Tensor]:
@@ -263,32 +285,37 @@ def _selected(*args: Any) -> tf.Tensor:
     x, *winners, window = args
     zero = tf.zeros([], x.dtype)
     for axes, winner in zip(_stages(window), winners, strict=True):
-        taps = zip(_masks(winner, _taps_of(window, axes)), _read(x, window, axes), strict=True)
-        x = total([tf.where(mask, tap, zero) for mask, tap in taps])
+        pairs = zip(_masks(winner, _taps_of(window, axes)), _read(x, window, axes), strict=True)
+        x = total([tf.where(mask, tap, zero) for mask, tap in pairs])
     return x
 
 
 @fused
-def _sums(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
+def _sums(*args: Any) -> tf.Tensor:
+    x, *divisor, window = args
     for axes in _stages(window):
         x = _combined(x, window, axes, total, 0)
-    return x
+    return x / divisor[0] if divisor else x
 
 
-def _spread(dy: tf.Tensor, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
+def _spread(dy: tf.Tensor, window: AnyWindow, sizes: Sequence[Size], divisor: Any) -> tf.Tensor:
     """The transpose of `window_sum`: adds `dy` to every cell of its window."""
 
     @tf.custom_gradient
     def call(dy: tf.Tensor) -> Any:
-        return _spreaded(dy, window, tuple(sizes)), lambda c: window_sum(c, window)
+        dx = _added_to_cells(dy, *_tensors(divisor, dy), window, tuple(sizes))
+        return dx, lambda c: window_sum(c, window, divisor)
 
     return call(dy)
 
 
 @fused
-def _spreaded(x: tf.Tensor, window: AnyWindow, sizes: Sequence[Size]) -> tf.Tensor:
+def _added_to_cells(*args: Any) -> tf.Tensor:
+    x, *divisor, window, sizes = args
+    x = x / divisor[0] if divisor else x
     if len(_stages(window)) == 1 and isinstance(window, Window):
-        return overlap_of(lambda _, x: x, [x], [0], window, sizes)
+        zero = tf.zeros([], x.dtype)
+        return overlap_of(lambda t, x: tf.where(t >= 0, x, zero) if t.size > 1 else x, [x], [0], window, sizes)
     for axes in reversed(_stages(window)):
         (axis,) = axes
         x = write([x] * window.size[axis - 1], window, axis, sizes[axis - 1])

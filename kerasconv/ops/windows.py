@@ -13,7 +13,6 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -21,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
-from kerasconv.ops.fusion import total
+from kerasconv.ops.fusion import total, unfused
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -35,7 +34,8 @@ def sizes_of(x: tf.Tensor) -> list[Size]:
 
 def pad(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
     """`x` with `(before, after)` cells of `value` added to each spatial axis."""
-    return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
+    with unfused():
+        return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
 
 
 def crop(x: tf.Tensor, pads: Pads) -> tf.Tensor:
@@ -97,9 +97,9 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
     return crop_axes(cells, along(axis, 0, positive(-missing), cells))
 
 
-def taps(x: tf.Tensor, window: Window) -> list[tf.Tensor]:
+def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
     """What each tap of the window sees of `x`, with all axes taken and padded: in row-major order."""
-    seen = [pad(x, window.pads)]
+    seen = [pad(x, window.pads, outside)]
     for axis in range(1, window.rank + 1):
         seen = [t for x in seen for t in take(x, window, axis)]
     return seen
@@ -122,43 +122,59 @@ def overlap_of(
     window: Window,
     sizes: Sequence[Size],
 ) -> tf.Tensor:
-    """`overlap` of `part(t, *positions)` for each tap `t`, elementwise functions of the same tensors.
+    """`overlap` of parts that are elementwise functions of the same tensors, in one pass over memory.
 
     What is elementwise may be shifted before as well as after: the tensors are padded once, and each cell reads those
-    positions whose windows it lies in. That is one pass over memory, where `overlap` makes one for each tap. With a
-    stride, the cells fall into phases as in `place`, and each phase is read by taps of its own.
+    positions whose windows it lies in. With a stride `s`, cell `u s + r` is read as cell `r` of the stretch `u`: tap
+    `j` reaches it from position `u - q` if `j d = q s + r`. So along an axis there are as many terms as strides fit
+    into a window, and the cells of a stretch differ by the tap only.
 
     Args:
-        part: Given a tap's number, and each tensor as seen by the cells, what that tap writes to them.
+        part: Given the taps' row-major numbers, an array `(1, 1, s_1, 1, s_2, ..., 1)` with -2 where there is no tap,
+            and the tensors as seen by the cells, `(N, U_1, 1, U_2, 1, ..., C)`: what the positions write to the cells.
         positions: Tensors `(N, *O, C)`, with a number for each position of the window.
-        fills: What each tensor has where there is no position; `part` must give zero for it.
+        fills: What each tensor has where there is no position; `part` must give zero for it, and for the tap -2.
         window: The window.
         sizes: Spatial sizes `S` of the input.
 
     Returns:
         Tensor `(N, *S, C)`.
     """
-    strides = window.strides
-    axes = zip(window.size, strides, window.dilation, strict=True)
-    shifts = [[divmod(j * d, s) for j in range(k)] for k, s, d in axes]
-    pads, first, cells = [], [], []  # of each phase
-    for axis, (n, s, (lo, _), ways) in enumerate(zip(sizes, strides, window.pads, shifts, strict=True), start=1):
+    strides, longest = window.strides, [(e - 1) // s for e, s in zip(window.extent, window.strides, strict=True)]
+    pads, first, stretches = [], [], []
+    for axis, (n, s, (lo, _), most) in enumerate(zip(sizes, strides, window.pads, longest, strict=True), start=1):
         skipped = lo // s
-        before = positive(max(q for q, _ in ways) - skipped)
+        before = positive(most - skipped)
         first.append(before + skipped)
-        cells.append(-(-(lo + n) // s) - skipped)
-        pads.append((before, positive(skipped + cells[-1] - sizes_of(positions[0])[axis])))
+        stretches.append(-(-(lo + n) // s) - skipped)
+        pads.append((before, positive(skipped + stretches[-1] - sizes_of(positions[0])[axis])))
     padded = [pad(x, pads, fill) for x, fill in zip(positions, fills, strict=True)]
-    phases: dict[tuple[int, ...], list[tf.Tensor]] = {r: [] for r in itertools.product(*map(range, strides))}
-    for tap, ways in enumerate(itertools.product(*shifts)):
-        begin = [0, *(f - q for f, (q, _) in zip(first, ways, strict=True)), 0]
-        seen = [tf.slice(x, begin, [sizes_of(x)[0], *cells, sizes_of(x)[-1]]) for x in padded]
-        phases[tuple(r for _, r in ways)].append(part(tap, *seen))
-    some = next(iter(filter(None, phases.values())))[0]
-    sums = [total(phase) if phase else tf.zeros_like(some) for phase in phases.values()]
-    x = interleave(sums, strides)
-    begin = [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0]
-    return x if max(strides) == 1 else tf.slice(x, begin, [sizes_of(x)[0], *sizes, sizes_of(x)[-1]])
+    batch, channels = sizes_of(positions[0])[0], sizes_of(positions[0])[-1]
+    terms = []
+    for shift in np.ndindex(*(most + 1 for most in longest)):
+        numbers = _tap_numbers(window, shift)
+        if (numbers < 0).all():
+            continue
+        begin = [0, *(f - q for f, q in zip(first, shift, strict=True)), 0]
+        seen = [tf.slice(x, begin, [batch, *stretches, channels]) for x in padded]
+        apart = [batch, *(n for u in stretches for n in (u, 1)), channels]
+        terms.append(part(numbers, *(tf.reshape(x, apart) for x in seen)))
+    whole = [u * s for u, s in zip(stretches, strides, strict=True)]
+    x = tf.reshape(total(terms), [batch, *whole, channels])
+    if max(strides) == 1:
+        return x
+    return tf.slice(x, [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0], [batch, *sizes, channels])
+
+
+def _tap_numbers(window: Window, shift: Sequence[int]) -> np.ndarray:
+    """The tap by which a position `shift` stretches before reaches each cell of a stretch; see `overlap_of`."""
+    numbers = np.full(window.strides, -2)
+    for r in np.ndindex(*window.strides):
+        offsets = [q * s + r_ for q, s, r_ in zip(shift, window.strides, r, strict=True)]
+        taps = [divmod(offset, d) for offset, d in zip(offsets, window.dilation, strict=True)]
+        if all(rest == 0 and j < k for (j, rest), k in zip(taps, window.size, strict=True)):
+            numbers[r] = np.ravel_multi_index([j for j, _ in taps], window.size)
+    return numbers.reshape([1, *(n for s in window.strides for n in (1, s)), 1])
 
 
 def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor:
@@ -193,7 +209,9 @@ def row_window(window: Window, channels: int) -> Window:
 def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:
     """What each tap of the window sees along one axis of an `x` that is not padded: `outside` beyond the cells."""
     if isinstance(window, Window):
-        return take(pad_axes(x, along(axis, *window.pads[axis - 1], x), outside), window, axis)
+        with unfused():
+            x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
+        return take(x, window, axis)
     cells, inside = _ragged(shares(window.sizes[axis - 1], window.positions[axis - 1]))
     return _gather(x, cells, inside, axis, outside)
 

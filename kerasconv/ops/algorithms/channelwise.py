@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
@@ -42,11 +43,18 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     """`dx = sum_t place_t(dy w_t)`, and the sum over the filters of a channel."""
     channels = w.shape[-1]
     shape = [sizes_of(dy)[0], *sizes, groups, channels // groups]
-    weights = tf.unstack(tf.reshape(w, [-1, 1, channels]))
+    weights = tf.reshape(w, [-1, channels])
+    cell = [1, window.strides[-1], channels]
     if window.strides[-1] == 1:
-        weights = [tf.reshape(tf.tile(w_t, [sizes[-1], 1]), [-1, 1]) for w_t in weights]
+        weights = tf.tile(weights, [1, sizes[-1]])
         dy, window, sizes = as_rows(dy), row_window(window, channels), [*sizes[:-1], sizes[-1] * channels]
-    dx = tf.reshape(overlap_of(lambda t, dy: dy * weights[t], [dy], [0], window, sizes), shape)
+        cell = [sizes[-1], 1, 1]
+
+    def part(numbers: np.ndarray, dy: tf.Tensor) -> tf.Tensor:
+        of_taps = [weights[t] if t >= 0 else tf.zeros_like(weights[0]) for t in numbers.reshape(-1)]
+        return dy * tf.reshape(tf.concat(of_taps, 0), [*numbers.shape[:-3], *cell])
+
+    dx = tf.reshape(overlap_of(part, [dy], [0], window, sizes), shape)
     return dx[..., 0] if channels == groups else tf.reduce_sum(dx, -1)
 
 
