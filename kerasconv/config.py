@@ -1,4 +1,4 @@
-"""Settings for the whole program: which algorithm computes the convolutions.
+"""Settings for the whole program: which algorithm computes the convolutions, and how much memory it may take.
 
 A layer or call that names an algorithm keeps it; the others (`algorithm="auto"`) follow the setting made here. The
 setting is read when an operation is traced, so a `tf.function` that is compiled already keeps what it had.
@@ -19,11 +19,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-ALGORITHM_NAMES = ("auto", "direct", "gemm", "native")
+ALGORITHM_NAMES = ("auto", "direct", "gemm", "winograd", "fft", "native")
 
 _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
 _algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
+_winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
+_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**30)
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
@@ -31,7 +33,7 @@ def set_algorithm(algorithm: Any) -> None:
     """Sets the algorithm of every convolution that does not ask for one itself.
 
     Args:
-        algorithm: `"auto"`, `"direct"`, `"gemm"`, `"native"`, or an object; see `kerasconv.ops.algorithms`. Poolings
+        algorithm: `"auto"`, `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`, or an object; see `kerasconv.ops.algorithms`. Poolings
             heed `"native"` only.
 
     Raises:
@@ -53,6 +55,68 @@ def algorithm(algorithm: Any) -> Iterator[None]:
         yield
     finally:
         _algorithm.reset(token)
+
+
+def set_winograd(enabled: bool) -> None:
+    """Whether `"auto"` may choose Winograd's algorithm, which is faster and loses about a decimal digit.
+
+    Args:
+        enabled: `False` for convolutions that only ever add up the products of their definition. It is true at first.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.set_winograd(False)
+        >>> kerasconv.config.get_winograd()
+        False
+        >>> kerasconv.config.set_winograd(True)
+    """
+    _winograd.set(bool(enabled))
+
+
+def get_winograd() -> bool:
+    """What `set_winograd` has set.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.get_winograd()
+        True
+    """
+    return _winograd.get()
+
+
+def set_memory_limit(limit: int) -> None:
+    """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
+
+    Args:
+        limit: Bytes, at least one million; at first `2**30`, one GiB. The parts are single examples or rows at the
+            least, so that a very low limit may not be kept. `"native"` does not heed it.
+
+    Raises:
+        ValueError: If it is no such number.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.set_memory_limit(256 * 2**20)
+        >>> kerasconv.config.get_memory_limit()
+        268435456
+        >>> kerasconv.config.set_memory_limit(2**30)
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
+        raise ValueError(
+            f"set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. Received: limit={limit!r}."
+        )
+    _memory_limit.set(limit)
+
+
+def get_memory_limit() -> int:
+    """What `set_memory_limit` has set.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.get_memory_limit() // 2**20
+        1024
+    """
+    return _memory_limit.get()
 
 
 @contextmanager

@@ -56,9 +56,11 @@ def conv(
         padding_value: What is added in the mode `"constant"`.
         flip_kernel: Whether to mirror the kernel first. This is the mathematician's convolution, the formula with
             `x[i - l, j - m]` in the tutorial's section 1.
-        algorithm: `"auto"`, or one of `"direct"`, `"gemm"`, `"native"`. The answers agree to rounding: in float32
-            and float64 within `1e-6` and `1e-14` of the sum of the products' magnitudes. `native` calls TensorFlow's
-            kernels. Or an object with the three operations of `kerasconv.ops.algorithms.Algorithm`, of your own.
+        algorithm: `"auto"`, or one of `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`. The answers agree to
+            rounding: in float32 and float64 within `1e-6` and `1e-14` of the sum of the products' magnitudes, with
+            Winograd (which `auto` takes in float32 only) within `1e-5` of the largest output. `native` calls
+            TensorFlow's kernels. Or an object with the three operations of `kerasconv.ops.algorithms.Algorithm`, of
+            your own.
 
     Returns:
         Tensor `(batch, *output, filters)` of the inputs' dtype, in the same data format. float16 and bfloat16 are
@@ -95,7 +97,7 @@ def conv(
     if padding_mode != "constant" or padding_value != 0:
         x = pad_with(x, ((0, 0), *window.pads, (0, 0)), padding_mode, padding_value, "conv")
         window = replace(window, pads=((0, 0),) * window.rank)
-    y = table.convolve(x, w, window, groups, choose("conv", algorithm, x.shape, w.shape, window, groups))
+    y = table.convolve(x, w, window, groups, choose("conv", algorithm, x.shape[-1], window, groups))
     return _finish(y, bias, data_format)
 
 
@@ -178,8 +180,7 @@ def conv_transpose(
             f"{name}: the padding must leave something of the output. Received: inputs of shape {x.shape} (channels "
             f"last), kernel_size={window.size}, strides={window.strides}, padding={padding!r}."
         )
-    y_shape = tf.TensorShape([x.shape[0], *_static(sizes), w.shape[-2] * groups])
-    algorithm = choose(name, algorithm, y_shape, w.shape, window, groups)
+    algorithm = choose(name, algorithm, w.shape[-2] * groups, window, groups)
     y = table.input_gradient(x, w, window, groups, algorithm, sizes)
     y = pad_with(y, ((0, 0), *((0, after) for after in appended), (0, 0)), "constant", 0, name)
     return _finish(y, bias, data_format)
@@ -370,8 +371,8 @@ def conv_input_gradient(
         w.shape.as_list()[:-2], sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name
     )
     _check_output(name, dy, window, sizes, w.shape[-1], groups)
-    x_shape = tf.TensorShape([dy.shape[0], *sizes, w.shape[-2] * groups])
-    dx = table.input_gradient(dy, w, window, groups, choose(name, algorithm, x_shape, w.shape, window, groups), sizes)
+    algorithm = choose(name, algorithm, w.shape[-2] * groups, window, groups)
+    dx = table.input_gradient(dy, w, window, groups, algorithm, sizes)
     return tensors.from_channels_last(dx, data_format)
 
 
@@ -438,8 +439,7 @@ def conv_kernel_gradient(
                 f"Received: inputs of shape {x.shape} (channels last)."
             )
         x, dy, groups = _examples_as_channels(x), _examples_as_channels(dy), groups * examples
-    w_shape = tf.TensorShape([*window.size, x.shape[-1] // groups, dy.shape[-1]])
-    dw = table.kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape, w_shape, window, groups))
+    dw = table.kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape[-1], window, groups))
     if per_example:
         dw = tf.reshape(dw, [*dw.shape[:-1], examples, -1])
         dw = tf.transpose(dw, [rank + 1, *range(rank + 1), rank + 2])

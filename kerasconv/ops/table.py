@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
 from kerasconv.ops import tensors
-from kerasconv.ops.algorithms import Algorithm
+from kerasconv.ops.algorithms import Algorithm, chunks
 from kerasconv.ops.windows import sizes_of
 
 
@@ -33,7 +33,7 @@ def convolve(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm:
 
     @tf.custom_gradient
     def call(x: tf.Tensor, w: tf.Tensor) -> Any:
-        y = _run(algorithm, algorithm.forward, x, w, window, groups)
+        y = _run(algorithm, chunks.forward, x, w, window, groups)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(y.shape)
@@ -54,7 +54,7 @@ def input_gradient(
 
     @tf.custom_gradient
     def call(dy: tf.Tensor, w: tf.Tensor) -> Any:
-        dx = _run(algorithm, algorithm.input_gradient, dy, w, window, groups, sizes)
+        dx = _run(algorithm, chunks.input_gradient, dy, w, window, groups, sizes)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(dx.shape)
@@ -70,7 +70,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, al
 
     @tf.custom_gradient
     def call(x: tf.Tensor, dy: tf.Tensor) -> Any:
-        dw = _run(algorithm, algorithm.kernel_gradient, x, dy, window, groups)
+        dw = _run(algorithm, chunks.kernel_gradient, x, dy, window, groups)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(dw.shape)
@@ -85,7 +85,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, al
 
 
 def _run(algorithm: Algorithm, operation: Callable[..., tf.Tensor], a: tf.Tensor, b: tf.Tensor, *rest: Any) -> Any:
-    """`operation(a, b, *rest)`, with half precision summed in float32."""
+    """`operation(algorithm, a, b, *rest)`, with half precision summed in float32."""
     if getattr(algorithm, "KEEPS_HALF_PRECISION", False):
-        return operation(a, b, *rest)
-    return tf.cast(operation(tensors.widened(a), tensors.widened(b), *rest), a.dtype)
+        return operation(algorithm, a, b, *rest)
+    return tf.cast(operation(algorithm, tensors.widened(a), tensors.widened(b), *rest), a.dtype)

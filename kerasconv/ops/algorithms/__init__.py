@@ -1,7 +1,11 @@
 """Several ways to compute the same three operations of a convolution.
 
-`direct`, `gemm` and `native` are modules with the three functions of `Algorithm`. An object of the user's own with
-these three can stand in their place, in every layer and operation that has an argument `algorithm`.
+`direct`, `gemm`, `winograd`, `fft` and `native` are modules with the three functions of `Algorithm`, and so is `auto`,
+which hands each problem to the best of them. An object of the user's own with these three can stand in their place, in
+every layer and operation that has an argument `algorithm`.
+
+A module may have three functions more: `refusal` says why it does not take a convolution, `cost` about how long it
+takes, and `workspace` how much memory it needs (see `chunks`).
 
 None of them defines a gradient: `kerasconv.ops.table` does, once for all, by letting them differentiate each other. So
 an algorithm that computes a different product trains with the gradients that it says.
@@ -16,7 +20,7 @@ import tensorflow as tf
 
 from kerasconv import config
 from kerasconv.geometry import Size, Window
-from kerasconv.ops.algorithms import direct, gemm, native
+from kerasconv.ops.algorithms import auto, direct, fft, gemm, native, winograd
 
 
 class Algorithm(Protocol):
@@ -56,38 +60,31 @@ class Algorithm(Protocol):
         """`dw`."""
 
 
-ALGORITHMS: dict[str, Algorithm] = {"direct": direct, "gemm": gemm, "native": native}
+ALGORITHMS: dict[str, Algorithm] = {
+    "auto": auto,
+    "direct": direct,
+    "gemm": gemm,
+    "winograd": winograd,
+    "fft": fft,
+    "native": native,
+}
 
-# Columns of im2col above this size (in bytes) are not worth their memory.
-_LARGEST_COLUMNS = 512 * 2**20
 
-
-def choose(
-    caller: str,
-    algorithm: str | Algorithm,
-    x_shape: tf.TensorShape,
-    w_shape: tf.TensorShape,
-    window: Window,
-    groups: int,
-) -> Algorithm:
-    """The algorithm that an argument (or the program's setting, see `kerasconv.config`) means for these static shapes.
-
-    `"auto"` takes `gemm` where a group has so few input channels (fewer than 8) that the products of single taps would
-    be thin, and `direct` elsewhere: for depthwise convolutions, and where the columns would take over half a gigabyte.
-    It never takes `native`. The figure 8 was measured on two cores, `python -m benchmarks`.
+def choose(caller: str, algorithm: str | Algorithm, channels: int, window: Window, groups: int) -> Algorithm:
+    """The algorithm that an argument (or the program's setting, see `kerasconv.config`) means.
 
     Raises:
-        ValueError: If there is no such algorithm.
+        ValueError: If there is no such algorithm, or it does not take this convolution.
     """
     algorithm = config.resolve(config.check_algorithm(algorithm, caller))
     if not isinstance(algorithm, str):
         return algorithm
-    if algorithm != "auto":
-        return ALGORITHMS[algorithm]
-    channels = x_shape[-1] // groups
-    if channels >= 8 or (channels == 1 and groups > 1):
-        return direct
-    output = window.output([n if isinstance(n, int) else None for n in x_shape[1:-1]])
-    cells = tf.TensorShape([x_shape[0], *[o if isinstance(o, int) else None for o in output]]).num_elements() or 0
-    columns = 4 * cells * w_shape[:-2].num_elements() * x_shape[-1]
-    return direct if columns > _LARGEST_COLUMNS else gemm
+    chosen = ALGORITHMS[algorithm]
+    refusal = getattr(chosen, "refusal", None)
+    reason = refusal and refusal(window, groups, channels // groups)
+    if reason:
+        raise ValueError(
+            f"{caller}: algorithm={algorithm!r} does not take this convolution: {reason}. Received: "
+            f"kernel_size={window.size}, strides={window.strides}, dilation_rate={window.dilation}, pads={window.pads}."
+        )
+    return chosen

@@ -18,8 +18,30 @@ import tensorflow as tf
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms import channelwise
 from kerasconv.ops.algorithms.groups import joined, kernels, rows, to_batch, to_channels
+from kerasconv.ops.algorithms.problem import Problem, seconds
 from kerasconv.ops.fusion import fused, product, total
 from kerasconv.ops.windows import overlap, sizes_of, taps
+
+
+def cost(p: Problem) -> float:
+    """Seconds, about: each tap is sliced, multiplied, and added up."""
+    if p.depthwise:
+        return seconds(0, 1, 4 * p.taps * p.positions * p.groups * p.filters)
+    moved = {
+        "forward": 3 * p.channels + 2 * p.filters,
+        "input_gradient": 3 * p.channels + p.filters,
+        "kernel_gradient": 3 * p.channels + p.filters,
+    }
+    operations = 2 * p.taps * p.positions * p.groups * p.channels * p.filters
+    return seconds(operations, min(p.channels, p.filters), p.taps * p.positions * p.groups * moved[p.operation])
+
+
+def workspace(p: Problem) -> float:
+    """Bytes: the products of all taps, which wait to be added up; or what each tap sees."""
+    if p.depthwise:
+        return 0
+    width = p.filters if p.operation == "forward" else p.channels
+    return 4 * p.taps * p.positions * p.groups * width
 
 
 @fused

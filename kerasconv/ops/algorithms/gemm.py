@@ -22,8 +22,25 @@ import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms.groups import joined, kernels, rows, to_batch, to_channels
+from kerasconv.ops.algorithms.problem import Problem, seconds
 from kerasconv.ops.fusion import fused, product
 from kerasconv.ops.windows import crop, pad, place, sizes_of, take
+
+
+def cost(p: Problem) -> float:
+    """Seconds, about: the columns are laid out in two steps, and read once."""
+    columns = p.taps * p.positions * p.groups * p.channels
+    operations = 2 * columns * p.filters
+    if p.taps == 1 and max(p.window.strides) == 1:
+        return seconds(operations, min(p.channels, p.filters), 0)
+    layouts = 4 if p.operation == "input_gradient" else 8
+    outputs = p.positions * p.groups * p.filters
+    return seconds(operations, min(p.taps * p.channels, p.filters), layouts * columns + 2 * outputs)
+
+
+def workspace(p: Problem) -> float:
+    """Bytes: the columns, while they are laid out."""
+    return 8 * p.taps * p.positions * p.groups * p.channels if p.taps > 1 else 0
 
 
 @fused

@@ -33,7 +33,8 @@ import tensorflow as tf
 
 from kerasconv.geometry import Size, Window, positive
 from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels
-from kerasconv.ops.fusion import fused, product, total
+from kerasconv.ops.algorithms.problem import Problem, problem, seconds
+from kerasconv.ops.fusion import fused, product, total, unfused
 from kerasconv.ops.windows import interleave, pad, sizes_of, take
 
 _R = 3
@@ -73,6 +74,20 @@ def refusal(window: Window, groups: int, channels: int) -> str | None:
     return None
 
 
+def cost(p: Problem) -> float:
+    """Seconds, about."""
+    channels, filters = (p.filters, p.channels) if p.operation == "input_gradient" else (p.channels, p.filters)
+    return p.groups * min(_work(p.window, p.output, p.batch, channels, filters, m) for m in (2, 4))
+
+
+def workspace(p: Problem) -> float:
+    """Bytes: the transformed inputs and outputs."""
+    channels, filters = (p.filters, p.channels) if p.operation == "input_gradient" else (p.channels, p.filters)
+    m = _tile(p.window, p.output, p.batch, channels, filters)
+    numbers = _tiles(p.window, p.output, m) * p.batch * (2 * math.prod(_blocks(p.window)) * channels + 2 * filters)
+    return 4 * p.groups * _points(m, p.window) * (numbers + math.prod(_blocks(p.window)) * channels * filters)
+
+
 @fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = A^T [(G w) * (B^T x)]`."""
@@ -96,7 +111,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     """`dw = G^T [(B^T x) * (A dy)]`, with the products summed over all tiles."""
     x, dy = to_batch(x, groups), to_batch(dy, groups)
     output = sizes_of(dy)[1:-1]
-    m = _tile(window, output, x.shape[-1], dy.shape[-1])
+    m = _tile(window, output, sizes_of(dy)[0], x.shape[-1], dy.shape[-1])
     blocks = _blocks(window)
     u = _by_point(_tiles_in(x, window, output, m, blocks), m, window, groups)
     v = pad(dy, [(0, -o % m_) for o, m_ in zip(output, _per_axis(m, window, 1), strict=True)])
@@ -117,7 +132,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
 def _correlate(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`(G N, *S, C)` with kernels `(G, K, C, F)`, in the channels-last layout `(N, *O, G F)`."""
     output = window.output(sizes_of(x)[1:-1])
-    m = _tile(window, output, w.shape[-2], w.shape[-1])
+    m = _tile(window, output, sizes_of(x)[0], w.shape[-2], w.shape[-1])
     blocks = _blocks(window)
     tiles = _tiles_in(x, window, output, m, blocks)
     y = product(_by_point(tiles, m, window, groups), _kernel_points(w, window, m, blocks))
@@ -145,7 +160,9 @@ def _tiles_in(x: tf.Tensor, window: Window, output: Sequence[Size], m: int, bloc
         sizes = [n - _R * (b - 1) for n, b in zip(sizes_of(x)[1:-1], blocks, strict=True)]
         starts = np.ndindex(*blocks)
         batch, channels = sizes_of(x)[0], x.shape[-1]
-        x = tf.concat([tf.slice(x, [0, *(_R * i for i in start), 0], [batch, *sizes, channels]) for start in starts], -1)
+        with unfused():
+            cells = [batch, *sizes, channels]
+            x = tf.concat([tf.slice(x, [0, *(_R * i for i in start), 0], cells) for start in starts], -1)
     for axis in range(window.rank, 0, -1):
         if window.size[axis - 1] > 1:
             x = _transform(_B[m], take(x, _moving(window, m + _R - 1, m), axis), 0)
@@ -189,20 +206,22 @@ def _combine(row: np.ndarray, taps: Sequence[tf.Tensor]) -> tf.Tensor:
     return total([tap if c == 1 else tap * tf.constant(c, tap.dtype) for c, tap in zip(row, taps, strict=True) if c])
 
 
-def _tile(window: Window, output: Sequence[Size], channels: int, filters: int) -> int:
-    """How many outputs a tile shall have along an axis: 4, or 2 where 4 leave too much of the tiles empty.
+def _tile(window: Window, output: Sequence[Size], batch: Size, channels: int, filters: int) -> int:
+    """How many outputs a tile shall have along an axis: 4, or 2 where 4 leave too much of the tiles empty."""
+    return min((4, 2), key=lambda m: _work(window, output, batch, channels, filters, m))
 
-    Compared is the time for products and for what is written, of which a byte takes as long as ten operations.
-    """
 
-    def cost(m: int) -> float:
-        tiles = math.prod(
-            -(-o // m) if k > 1 else o for o, k in zip(output, window.size, strict=True) if isinstance(o, int)
-        )
-        work = 2 * tiles * channels * filters + 40 * (channels * filters / 8 + tiles * (channels + filters))
-        return _points(m, window) * work
+def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, filters: int, m: int) -> float:
+    """About how long it takes with tiles of `m` outputs, in seconds for each group."""
+    p = problem("forward", batch, output, window, 1, channels, filters)
+    tiles, points, channels = p.batch * _tiles(window, p.output, m), _points(m, window), channels * math.prod(_blocks(window))
+    moved = tiles * (channels + filters) + channels * filters
+    return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved)
 
-    return min((4, 2), key=cost)
+
+def _tiles(window: Window, output: Sequence[int], m: int) -> int:
+    """Tiles of one example."""
+    return math.prod(-(-o // m) if k > 1 else o for o, k in zip(output, window.size, strict=True))
 
 
 def _blocks(window: Window) -> tuple[int, ...]:

@@ -1,0 +1,103 @@
+"""What `algorithm="auto"` does: for each of the three operations the algorithm that should be fastest.
+
+Each algorithm estimates its own time (`cost`), from the operations it needs and the numbers it moves. The rates in
+`problem.py` and the figures in the estimates were fitted to measurements, which `python -m benchmarks.algorithms`
+repeats. `native` is never chosen; `winograd` only in float32 (and what is widened to it), unless
+`kerasconv.config.set_winograd(False)`. `kerasconv.explain_algorithm` shows what was chosen, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from kerasconv import config
+from kerasconv.geometry import Size, Window
+from kerasconv.ops.algorithms import chunks, direct, fft, gemm, winograd
+from kerasconv.ops.algorithms.problem import Problem, problem
+from kerasconv.ops.windows import sizes_of
+
+_CANDIDATES = {"gemm": gemm, "direct": direct, "winograd": winograd, "fft": fft}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which algorithm was chosen for a problem.
+
+    Attributes:
+        problem: The problem.
+        chosen: The name of the algorithm.
+        milliseconds: The estimate of each candidate.
+        refusals: Why the others are none.
+        chunks: Into how many parts the problem is cut to stay within the limit of memory.
+    """
+
+    problem: Problem
+    chosen: str
+    milliseconds: dict[str, float]
+    refusals: dict[str, str]
+    chunks: int
+
+
+_choices: ContextVar[list[Choice] | None] = ContextVar("kerasconv_choices", default=None)
+
+
+@contextmanager
+def choices() -> Iterator[list[Choice]]:
+    """Collects what is chosen in the block."""
+    found: list[Choice] = []
+    token = _choices.set(found)
+    try:
+        yield found
+    finally:
+        _choices.reset(token)
+
+
+def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`y`, by the best algorithm."""
+    p = problem("forward", x.shape[0], window.output(sizes_of(x)[1:-1]), window, *_widths(w, groups))
+    return chunks.forward(_best(p, x.dtype), x, w, window, groups)
+
+
+def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
+    """`dx`, by the best algorithm."""
+    p = problem("input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, *_widths(w, groups))
+    return chunks.input_gradient(_best(p, dy.dtype), dy, w, window, groups, sizes)
+
+
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`dw`, by the best algorithm."""
+    widths = groups, x.shape[-1] // groups, dy.shape[-1] // groups
+    p = problem("kernel_gradient", x.shape[0], sizes_of(dy)[1:-1], window, *widths)
+    return chunks.kernel_gradient(_best(p, x.dtype), x, dy, window, groups)
+
+
+def _widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
+    return groups, w.shape[-2], w.shape[-1] // groups
+
+
+def _best(p: Problem, dtype: tf.DType) -> Any:
+    """The candidate with the lowest estimate; of equal ones the first."""
+    estimates, refusals = {}, {}
+    for name, algorithm in _CANDIDATES.items():
+        reason = algorithm.refusal(p.window, p.groups, p.channels) if hasattr(algorithm, "refusal") else None
+        if name == "winograd" and not config.get_winograd():
+            reason = reason or "switched off by kerasconv.config.set_winograd"
+        if name == "winograd" and dtype != tf.float32:
+            reason = reason or "in float32 only"
+        if p.depthwise and name != "direct":
+            reason = reason or "nothing to multiply as matrices: one channel in each group"
+        if reason:
+            refusals[name] = reason
+        else:
+            estimates[name] = 1000 * algorithm.cost(p)
+    chosen = min(estimates, key=lambda name: estimates[name])
+    found = _choices.get()
+    if found is not None:
+        found.append(Choice(p, chosen, estimates, refusals, chunks.count(_CANDIDATES[chosen], p)))
+    return _CANDIDATES[chosen]
