@@ -27,10 +27,10 @@ from kerasconv.export.signature import Arrays, Signature, signature
 from kerasconv.export.verify import ParityReport, verify
 
 import kerasconv
-from kerasconv import geometry
 from kerasconv.interop.structure import walk
 
 OPSETS = range(13, 23)
+LAYOUTS = ("channels_last", "channels_first")
 PROFILES = ("default", "web")
 
 _PROTOBUF_LIMIT = 2**31 - 2**20  # bytes, some of them for the nodes
@@ -183,21 +183,26 @@ def _build(served: Signature, options: Options) -> Built:
 
 def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
     """Writes the file, and beside it the weights that shall stand apart; checks it; gives the files beside it."""
-    tensors = [value.const_value for value in model.graph.initializers.values()]
+    weights = list(model.graph.initializers.values())
+    if external_data is None:
+        external_data = 1024 if sum(w.const_value.nbytes for w in weights) >= _PROTOBUF_LIMIT else _PROTOBUF_LIMIT
+    # Integers are sizes and axes, from which the checker infers shapes: they stay.
+    apart = [w for w in weights if w.const_value.nbytes >= external_data and w.const_value.dtype != ir.DataType.INT64]
     data = []
-    if external_data is None and sum(tensor.nbytes for tensor in tensors) < _PROTOBUF_LIMIT:
-        ir.save(model, path)
-    else:
+    if apart:
         digest = hashlib.sha256()
-        for tensor in tensors:
-            digest.update(tensor.numpy().data)
+        for weight in apart:
+            digest.update(weight.const_value.numpy().data)
         data = [path.with_name(f"{path.name}.{digest.hexdigest()[:16]}.data")]
-        ir.save(model, path, external_data=data[0].name, size_threshold_bytes=external_data or 1024)
+        moved = ir.external_data.convert_tensors_to_external([w.const_value for w in apart], path.parent, data[0].name)
+        for weight, tensor in zip(apart, moved, strict=True):
+            weight.const_value = tensor
+    ir.save(model, path)
     try:
         onnx.checker.check_model(path, full_check=True)
     except Exception as error:
         raise ExportError(f"to_onnx: ONNX' checker must find the file valid. It says: {error}") from error
-    return [file for file in data if file.exists()]
+    return data
 
 
 def _remove_old_data(target: Path, keep: Sequence[Path]) -> None:
@@ -233,6 +238,7 @@ def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken
         return [f"{name}_output" if name in taken else name for name in own]
     if (
         isinstance(given, str)
+        or not isinstance(given, Sequence)
         or len(given) != len(own)
         or len({*given, *taken}) != len(given) + len(taken)
         or not all(isinstance(name, str) and name for name in given)
@@ -248,14 +254,15 @@ def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken
 def _check_arguments(
     opset: Any, layout: Any, profile: Any, external_data: Any, metadata: Mapping[str, Any] | None
 ) -> None:
-    if opset not in OPSETS:
+    if not isinstance(opset, int) or opset not in OPSETS:
         raise ValueError(
             f"to_onnx: `opset` must be an int from {OPSETS[0]} to {OPSETS[-1]}. Received: opset={opset!r}."
         )
-    geometry.standardize_data_format(layout, "to_onnx")
+    if layout not in LAYOUTS:
+        raise ValueError(f"to_onnx: `layout` must be one of {LAYOUTS}. Received: layout={layout!r}.")
     if profile not in PROFILES:
         raise ValueError(f"to_onnx: `profile` must be one of {PROFILES}. Received: profile={profile!r}.")
-    if external_data is not None and (not isinstance(external_data, int) or external_data < 1):
+    if external_data is not None and (type(external_data) is not int or external_data < 1):
         raise ValueError(
             f"to_onnx: `external_data` must be a number of bytes, at least 1, or None. "
             f"Received: external_data={external_data!r}."
