@@ -50,7 +50,8 @@ def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None)
         for axis, label in names.items():
             if not isinstance(label, str) or not label:
                 raise ValueError(
-                    f"to_onnx: `dynamic_axes` must name axes by strings. Received: {label!r} for axis {axis!r} of {name!r}."
+                    f"to_onnx: `dynamic_axes` must name axes by strings. "
+                    f"Received: {label!r} for axis {axis!r} of {name!r}."
                 )
             if not isinstance(axis, int) or not -len(shape) <= axis < len(shape) or shape[axis] is not None:
                 raise ValueError(

@@ -23,7 +23,7 @@ from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interfa
 from kerasconv.export.onnx_graph import Built, Options, TracingError, build
 from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
-from kerasconv.export.signature import Arrays, Signature, signature
+from kerasconv.export.signature import Arrays, Signature, check_precision, signature
 from kerasconv.export.verify import ParityReport, verify
 
 import kerasconv
@@ -69,7 +69,8 @@ def to_onnx(
         layout: `"channels_last"` or `"channels_first"`: where the inputs and outputs that have three axes or more shall
             have their channels. A model whose layers have `data_format="channels_first"` is left as it is.
         input_names: A name for each input, in the model's order; `None` for those of the model.
-        output_names: A name for each output; `None` for those of the layers that they come from.
+        output_names: A name for each output; `None` for the keys of the model's dictionary of outputs, or else the
+            names of the layers that they come from.
         dynamic_axes: For inputs by name, names for axes of unknown size (counted as in the model); without it they are
             `batch`, `height`, `width` and so on. An axis of an output that is as long as one of an input has its name.
         metadata: What to write into the file's properties: strings as they are, anything else as JSON. For example
@@ -105,7 +106,8 @@ def to_onnx(
     if quantize is not None and external_data is not None:
         raise ValueError("to_onnx: `quantize` and `external_data` exclude each other. Received: both.")
     served = signature(model, "to_onnx")
-    _check_dtypes(served)
+    _check_numbers(served)
+    check_precision(served, "to_onnx")
     calibration = None if quantize is None else check_calibration(served, quantize)
     first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(served.model))
     moves_channels = layout == "channels_first" and not first_already
@@ -282,15 +284,7 @@ def _check_arguments(
         )
 
 
-def _check_dtypes(served: Signature) -> None:
-    """Raises if the model computes in half precision, or takes strings."""
+def _check_numbers(served: Signature) -> None:
     strings = [spec.name for spec in served.inputs if spec.dtype.name == "string"]
     if strings:
         raise ValueError(f"to_onnx: the inputs must be numbers. Received: strings for {', '.join(map(repr, strings))}.")
-    half = [layer for layer in served.model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
-    if half:
-        raise ValueError(
-            f"to_onnx: the layers must compute in float32 or float64; make the model again without a policy of half "
-            f"precision, and load its weights. "
-            f"Received: layer {half[0].name!r} with the policy {half[0].dtype_policy.name!r}."
-        )

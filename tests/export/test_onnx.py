@@ -441,6 +441,7 @@ def test_eight_bit_integers(tmp_path):
     model.fit(images[:1400], labels[:1400], epochs=3, verbose=0)
     report = export.to_onnx(model, tmp_path / "model.onnx", quantize=images[:200])
     found = report.quantization
+    assert json.loads(json.dumps(report.to_json()))["quantization"]["bytes"] == found.bytes
     assert found.bytes == (tmp_path / "model.onnx").stat().st_size
     assert found.bytes < 0.45 * found.float_bytes
     assert found.relative < 0.2 and found.agreement > 0.97
