@@ -38,9 +38,21 @@ def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None)
     """
     inputs = served.model.inputs
     own = {spec.name: tensor for spec, tensor in zip(served.inputs, inputs, strict=True)}
+    if not isinstance(chosen, Mapping | None) or not all(
+        isinstance(names, Mapping) for names in (chosen or {}).values()
+    ):
+        raise ValueError(
+            f"to_onnx: `dynamic_axes` must be a dictionary of dictionaries, as in {{'image': {{0: 'batch'}}}}. "
+            f"Received: dynamic_axes={chosen!r}."
+        )
     for name, names in (chosen or {}).items():
         shape = tuple(own[name].shape) if name in own else ()
-        for axis in names:
+        for axis, label in names.items():
+            if not isinstance(label, str) or not label:
+                raise ValueError(
+                    f"to_onnx: `dynamic_axes` must name axes by strings. "
+                    f"Received: {label!r} for axis {axis!r} of {name!r}."
+                )
             if not isinstance(axis, int) or not -len(shape) <= axis < len(shape) or shape[axis] is not None:
                 raise ValueError(
                     f"to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are "

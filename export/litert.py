@@ -6,18 +6,18 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import keras
 import tensorflow as tf
-from kerasconv.export.artifacts import ExportError, staged
+from kerasconv.export.artifacts import ExportError, place, staged
 from kerasconv.export.golden import check_numeric, golden_folder, save_golden
 from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.parity import ParityReport
 from kerasconv.export.runtimes import LITERT, choose
-from kerasconv.export.signature import Signature, signature
+from kerasconv.export.scopes import layers_of
+from kerasconv.export.signature import Signature, check_precision, signature
 from kerasconv.export.verify import verify
 
 
@@ -47,7 +47,8 @@ def to_litert(
 
     Raises:
         TypeError: If `model` is no Keras model.
-        ValueError: If the model has not been built or takes text, or the path ends otherwise.
+        ValueError: If the model has not been built, takes text or computes in half precision, or the path ends
+            otherwise.
         FileExistsError: If something stands at `path`, without `overwrite`.
         ExportError: If the model has an operation that LiteRT has not, the file does not give what the model gives, or
             LiteRT is not installed. Nothing is written then.
@@ -61,7 +62,8 @@ def to_litert(
     """
     served = signature(model, "to_litert")
     check_numeric(served, "to_litert")
-    target = Path(path).absolute()
+    check_precision(served, "to_litert")
+    target = place(path, "to_litert")
     if target.suffix != ".tflite":
         raise ValueError(f"to_litert: `path` must end in '.tflite'. Received: path={str(path)!r}.")
     choose(LITERT, ["litert"], "to_litert")
@@ -90,7 +92,8 @@ def _convert(served: Signature) -> bytes:
             return converter.convert()
     except Exception as error:
         raise ExportError(
-            "to_litert: every layer must have a counterpart in LiteRT's built-in operators. "
+            "to_litert: every layer must have a counterpart in LiteRT's built-in operators. Write a custom layer with "
+            "`keras.ops`, or leave it out of the exported model. "
             f"Received: model {served.model.name!r}, {_complaint(served, function, str(error))}"
         ) from error
 
@@ -101,27 +104,14 @@ def _complaint(served: Signature, function: tf.types.experimental.ConcreteFuncti
     operators = sorted({name for found in lists for name in found.replace(" ", "").split(",")})
     if not operators:
         return f"for which the converter says: {' '.join(text.split())[:300]}"
-    layers = {layer.name: type(layer).__name__ for layer in served.model._flatten_layers(include_self=False)}
-    needy = [_layer_of(op.name, layers) for op in function.graph.get_operations() if op.type in operators]
-    named = [f"{layer!r} ({layers[layer]})" for layer in sorted({*needy} - {""})]
-    complaint = f"whose layers {', '.join(named)} need {', '.join(operators)}." if named else (
-        f"which needs {', '.join(operators)}."
-    )  # fmt: skip
+    named = layers_of(served, (op.name for op in function.graph.get_operations() if op.type in operators))
+    complaint = f"{f'whose layers {named} need' if named else 'which needs'} {', '.join(operators)}."
     if any(size is None for spec in served.inputs for size in spec.shape[1:]):
         complaint += (
             " Its inputs have unknown sizes, which many operators of LiteRT do not take: fix them, as in "
             "keras.Sequential([keras.Input((224, 224, 3)), model])."
         )
     return complaint
-
-
-def _layer_of(operation: str, layers: Container[str]) -> str:
-    """The innermost layer in whose scope an operation stands, or nothing.
-
-    Keras opens a layer's scope twice, to build and to call it, so TensorFlow calls that of the layer `conv` `conv_1`.
-    """
-    scopes = [re.sub(r"_\d+$", "", scope) for scope in operation.split("/")]
-    return next((scope for scope in reversed(scopes) if scope in layers), "")
 
 
 @contextmanager

@@ -23,14 +23,14 @@ from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interfa
 from kerasconv.export.onnx_graph import Built, Options, TracingError, build
 from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
-from kerasconv.export.signature import Arrays, Signature, signature
+from kerasconv.export.signature import Arrays, Signature, check_precision, signature
 from kerasconv.export.verify import ParityReport, verify
 
 import kerasconv
-from kerasconv import geometry
 from kerasconv.interop.structure import walk
 
 OPSETS = range(13, 23)
+LAYOUTS = ("channels_last", "channels_first")
 PROFILES = ("default", "web")
 
 _PROTOBUF_LIMIT = 2**31 - 2**20  # bytes, some of them for the nodes
@@ -69,7 +69,8 @@ def to_onnx(
         layout: `"channels_last"` or `"channels_first"`: where the inputs and outputs that have three axes or more shall
             have their channels. A model whose layers have `data_format="channels_first"` is left as it is.
         input_names: A name for each input, in the model's order; `None` for those of the model.
-        output_names: A name for each output; `None` for those of the layers that they come from.
+        output_names: A name for each output; `None` for the keys of the model's dictionary of outputs, or else the
+            names of the layers that they come from.
         dynamic_axes: For inputs by name, names for axes of unknown size (counted as in the model); without it they are
             `batch`, `height`, `width` and so on. An axis of an output that is as long as one of an input has its name.
         metadata: What to write into the file's properties: strings as they are, anything else as JSON. For example
@@ -105,7 +106,8 @@ def to_onnx(
     if quantize is not None and external_data is not None:
         raise ValueError("to_onnx: `quantize` and `external_data` exclude each other. Received: both.")
     served = signature(model, "to_onnx")
-    _check_dtypes(served)
+    _check_numbers(served)
+    check_precision(served, "to_onnx")
     calibration = None if quantize is None else check_calibration(served, quantize)
     first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(served.model))
     moves_channels = layout == "channels_first" and not first_already
@@ -183,21 +185,26 @@ def _build(served: Signature, options: Options) -> Built:
 
 def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
     """Writes the file, and beside it the weights that shall stand apart; checks it; gives the files beside it."""
-    tensors = [value.const_value for value in model.graph.initializers.values()]
+    weights = list(model.graph.initializers.values())
+    if external_data is None:
+        external_data = 1024 if sum(w.const_value.nbytes for w in weights) >= _PROTOBUF_LIMIT else _PROTOBUF_LIMIT
+    # Integers are sizes and axes, from which the checker infers shapes: they stay.
+    apart = [w for w in weights if w.const_value.nbytes >= external_data and w.const_value.dtype != ir.DataType.INT64]
     data = []
-    if external_data is None and sum(tensor.nbytes for tensor in tensors) < _PROTOBUF_LIMIT:
-        ir.save(model, path)
-    else:
+    if apart:
         digest = hashlib.sha256()
-        for tensor in tensors:
-            digest.update(tensor.numpy().data)
+        for weight in apart:
+            digest.update(weight.const_value.numpy().data)
         data = [path.with_name(f"{path.name}.{digest.hexdigest()[:16]}.data")]
-        ir.save(model, path, external_data=data[0].name, size_threshold_bytes=external_data or 1024)
+        moved = ir.external_data.convert_tensors_to_external([w.const_value for w in apart], path.parent, data[0].name)
+        for weight, tensor in zip(apart, moved, strict=True):
+            weight.const_value = tensor
+    ir.save(model, path)
     try:
         onnx.checker.check_model(path, full_check=True)
     except Exception as error:
         raise ExportError(f"to_onnx: ONNX' checker must find the file valid. It says: {error}") from error
-    return [file for file in data if file.exists()]
+    return data
 
 
 def _remove_old_data(target: Path, keep: Sequence[Path]) -> None:
@@ -233,6 +240,7 @@ def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken
         return [f"{name}_output" if name in taken else name for name in own]
     if (
         isinstance(given, str)
+        or not isinstance(given, Sequence)
         or len(given) != len(own)
         or len({*given, *taken}) != len(given) + len(taken)
         or not all(isinstance(name, str) and name for name in given)
@@ -248,14 +256,15 @@ def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken
 def _check_arguments(
     opset: Any, layout: Any, profile: Any, external_data: Any, metadata: Mapping[str, Any] | None
 ) -> None:
-    if opset not in OPSETS:
+    if not isinstance(opset, int) or opset not in OPSETS:
         raise ValueError(
             f"to_onnx: `opset` must be an int from {OPSETS[0]} to {OPSETS[-1]}. Received: opset={opset!r}."
         )
-    geometry.standardize_data_format(layout, "to_onnx")
+    if layout not in LAYOUTS:
+        raise ValueError(f"to_onnx: `layout` must be one of {LAYOUTS}. Received: layout={layout!r}.")
     if profile not in PROFILES:
         raise ValueError(f"to_onnx: `profile` must be one of {PROFILES}. Received: profile={profile!r}.")
-    if external_data is not None and (not isinstance(external_data, int) or external_data < 1):
+    if external_data is not None and (type(external_data) is not int or external_data < 1):
         raise ValueError(
             f"to_onnx: `external_data` must be a number of bytes, at least 1, or None. "
             f"Received: external_data={external_data!r}."
@@ -275,15 +284,7 @@ def _check_arguments(
         )
 
 
-def _check_dtypes(served: Signature) -> None:
-    """Raises if the model computes in half precision, or takes strings."""
+def _check_numbers(served: Signature) -> None:
     strings = [spec.name for spec in served.inputs if spec.dtype.name == "string"]
     if strings:
         raise ValueError(f"to_onnx: the inputs must be numbers. Received: strings for {', '.join(map(repr, strings))}.")
-    half = [layer for layer in served.model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
-    if half:
-        raise ValueError(
-            f"to_onnx: the layers must compute in float32 or float64; make the model again without a policy of half "
-            f"precision, and load its weights. "
-            f"Received: layer {half[0].name!r} with the policy {half[0].dtype_policy.name!r}."
-        )

@@ -143,6 +143,7 @@ class ParityReport:
             "rows": [vars(row) | {"passed": row.passed} for row in self.rows],
             "refused": dict(self.refused),
             "first_difference": None if first is None else vars(first),
+            "quantization": None if self.quantization is None else vars(self.quantization),
         }
 
 

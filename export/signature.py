@@ -80,8 +80,31 @@ def signature(model: Any, caller: str) -> Signature:
     specs = tuple(
         tf.TensorSpec((None, *t.shape[1:]), t.dtype, name=name) for name, t in zip(inputs, model.inputs, strict=True)
     )
-    names = _unique([t._keras_history.operation.name for t in model.outputs])
-    return Signature(keras.Model(model.inputs, model.outputs, name=model.name), specs, names)
+    return Signature(keras.Model(model.inputs, model.outputs, name=model.name), specs, _unique(_output_names(model)))
+
+
+def check_precision(served: Signature, caller: str) -> None:
+    """Checks that no layer computes in half precision.
+
+    Raises:
+        ValueError: If one does.
+    """
+    half = [layer for layer in served.model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
+    if half:
+        raise ValueError(
+            f"{caller}: the layers must compute in float32 or float64; make the model again without a policy of half "
+            f"precision, and load its weights. "
+            f"Received: layer {half[0].name!r} with the policy {half[0].dtype_policy.name!r}."
+        )
+
+
+def _output_names(model: keras.Model) -> list[str]:
+    """The keys of outputs in a dictionary; of others, the names of the layers that they come from."""
+    structure = model.outputs if isinstance(model, keras.Sequential) else model.output
+    return [
+        next((key for key in reversed(path) if isinstance(key, str)), tensor._keras_history.operation.name)
+        for path, tensor in keras.tree.flatten_with_path(structure)
+    ]
 
 
 def _wired(model: keras.Model, caller: str) -> keras.Model:

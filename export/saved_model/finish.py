@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kerasconv.export.artifacts import ExportError
+from kerasconv.export.scopes import layers_of
+from kerasconv.export.signature import Signature
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+_PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
+"""TensorFlow's operators that call a function in the process that made them."""
 
-def finish(path: Path) -> None:
-    """Completes a SavedModel that was just written."""
+
+def finish(path: Path, served: Signature) -> None:
+    """Completes the SavedModel of a model that was just written.
+
+    Raises:
+        ExportError: If it calls Python.
+    """
     file = path / "saved_model.pb"
     proto = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in proto.meta_graphs:
+        _check_operators(graph.graph_def, served)
         _name_classify(graph)
         _differentiate_again(graph.graph_def)
     file.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _check_operators(graph: graph_pb2.GraphDef, served: Signature) -> None:
+    """Checks that there is no operator that other processes cannot run."""
+    nodes = (node for function in graph.library.function for node in function.node_def)
+    found = [node.name for node in nodes if node.op in _PYTHON]
+    if found:
+        named = layers_of(served, found)
+        raise ExportError(
+            "to_saved_model: every layer must consist of TensorFlow's operators, and call no Python when it runs. "
+            "Write a custom layer with `keras.ops`, or leave it out of the exported model. "
+            f"Received: model {served.model.name!r}, {f'whose layers {named} call' if named else 'which calls'} Python."
+        )
 
 
 def _name_classify(graph: meta_graph_pb2.MetaGraphDef) -> None:

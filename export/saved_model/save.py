@@ -12,7 +12,7 @@ from typing import Literal
 
 import keras
 import tensorflow as tf
-from kerasconv.export.artifacts import staged
+from kerasconv.export.artifacts import place, staged
 from kerasconv.export.golden import check_numeric, golden_folder, save_golden
 from kerasconv.export.manifest import write_manifest
 from kerasconv.export.parity import ParityReport
@@ -95,12 +95,13 @@ def to_saved_model(
     served = signature(model, "to_saved_model")
     check_numeric(served, "to_saved_model")
     check_options(served, labels, preprocessing, features)
+    place(path, "to_saved_model")
     target = serving.target(Path(path), version, overwrite=overwrite)
     with staged(target, overwrite=overwrite, caller="to_saved_model") as stage, tempfile.TemporaryDirectory() as folder:
         table = _table(labels, Path(folder)) if labels else None
         written = list(_endpoints(served, labels, table, preprocessing, features))
         _write(model, written, table, stage)
-        finish(stage)
+        finish(stage, served)
         if preprocessing:
             _save_preprocessing(preprocessing, stage / "assets" / "preprocessing.json")
         save_warmup(written, stage / WARMUP_FILE)

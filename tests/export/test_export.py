@@ -92,11 +92,18 @@ def test_names(tmp_path):
     export.to_onnx(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert [i.name for i in session.get_inputs()] == ["left", "right"]
-    assert {o.name for o in session.get_outputs()} == {"conv", "mean"}
+    assert [o.name for o in session.get_outputs()] == ["maps", "summary"]
     export.to_saved_model(model, tmp_path / "model")
     served = tf.saved_model.load(tmp_path / "model").signatures["serving_default"]
     assert set(served.structured_input_signature[1]) == {"left", "right"}
-    assert set(served.structured_outputs) == {"conv", "mean"}
+    assert set(served.structured_outputs) == {"maps", "summary"}
+    inputs = {"left": np.ones((1, 8, 7, 2), "float32"), "right": np.ones((1, 8, 7, 3), "float32")}
+    expected = model(list(inputs.values()))
+    for name, value in zip(["maps", "summary"], session.run(["maps", "summary"], inputs), strict=True):
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5)
+    a_list = keras.Model(model.inputs, model.outputs)
+    export.to_onnx(a_list, tmp_path / "list.onnx")
+    assert [o.name for o in onnx.load(tmp_path / "list.onnx").graph.output] == ["conv", "mean"]
     export.to_onnx(models.filter_bank(), tmp_path / "bank.onnx")
     dims = onnx.load(tmp_path / "bank.onnx").graph.input[0].type.tensor_type.shape.dim
     assert [d.dim_param or d.dim_value for d in dims] == ["batch", "height", "width", 1]
@@ -209,7 +216,54 @@ def test_an_export_that_is_stopped_leaves_what_stood_there(to, number, tmp_path)
         assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("to", ["to_onnx", "to_saved_model"])
+def test_an_export_that_is_killed_while_it_moves_leaves_the_old_or_the_new_one_whole(to, tmp_path):
+    """The process is killed when it renames for the first time, the second time and so on, until it gets through."""
+    path = tmp_path / "model.onnx"
+    script = f"""
+        import os, signal, sys
+        from kerasconv import export, models
+        left = int(sys.argv[1])
+        def count(event, arguments):
+            global left
+            if event == "os.rename" and os.fspath(arguments[1]).startswith({str(tmp_path)!r}):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(count)
+        export.{to}(models.line_detector(*sys.argv[2:]), {str(path)!r}, overwrite=True)
+    """
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 1)).astype("float32")
+    answers = [np.asarray(models.line_detector(orientation)(x)) for orientation in ("vertical", "horizontal")]
+    getattr(export, to)(models.line_detector(), path)
+    for survived in range(9):
+        command = [sys.executable, "-c", textwrap.dedent(script), str(survived), "horizontal"]
+        code = subprocess.run(command, capture_output=True).returncode
+        if path.is_dir():
+            loaded = tf.saved_model.load(path)  # holds the variables
+            (y,) = loaded.signatures["serving_default"](image=x).values()
+        else:
+            (y,) = onnxruntime.InferenceSession(path).run(None, {"image": x})
+        np.testing.assert_allclose(y, answers[code == 0], rtol=1e-5, atol=1e-6)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+    assert code == 0 and export.verify(path, models.line_detector("horizontal")).passed
+
+
 class TestBadInput:
+    @pytest.mark.parametrize("to", [export.to_onnx, export.to_saved_model, export.to_litert])
+    def test_impossible_target(self, to, tmp_path):
+        path = tmp_path / f"{'x' * 300}.tflite"
+        assert self.message(OSError, to, models.line_detector(), path) == (
+            f"{to.__name__}: `path` must be a place that can be written to. Received: path={str(path)!r}, for which the "
+            f"system says: File name too long: {str(path)!r}."
+        )
+        assert self.message(TypeError, to, models.line_detector(), None) == (
+            f"{to.__name__}: `path` must be a path. Received: path=None."
+        )
+        assert list(tmp_path.iterdir()) == []
+
     def message(self, kind, function, *args, **kwargs):
         with pytest.raises(kind) as error:
             function(*args, **kwargs)

@@ -124,7 +124,7 @@ def unknown_sizes():
     return keras.Sequential([keras.Input((None, None, 3)), convolution], name="unknown")
 
 
-LACKS = "to_litert: every layer must have a counterpart in LiteRT's built-in operators. Received: "
+LACKS = "to_litert: every layer must have a counterpart in LiteRT's built-in operators. Write a custom layer with `keras.ops`, or leave it out of the exported model. Received: "
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,11 @@ class TestBadInput:
         reader = keras.Model(text, keras.layers.StringLookup(vocabulary=["a"])(text), name="reader")
         assert self.message(ValueError, export.to_litert, reader, path) == (
             "to_litert: the inputs and outputs of a model must be numbers. Received: model 'reader', whose 'text' is a string."
+        )
+        half = keras.Sequential([keras.Input((8, 7, 1)), layers.Conv2D(2, 3, name="conv", dtype="mixed_bfloat16")])
+        assert self.message(ValueError, export.to_litert, half, path) == (
+            "to_litert: the layers must compute in float32 or float64; make the model again without a policy of half "
+            "precision, and load its weights. Received: layer 'conv' with the policy 'mixed_bfloat16'."
         )
         assert list(tmp_path.iterdir()) == []
         path.write_text("precious")

@@ -387,6 +387,15 @@ def test_weights_beside_the_file(tmp_path):
     assert not list(tmp_path.glob("*.data"))
 
 
+@pytest.mark.parametrize(("limit", "apart"), [(1, [240, 20]), (20, [240, 20]), (21, [240]), (241, [])])
+def test_weights_from_a_limit_on_stand_beside_the_file(limit, apart, tmp_path):
+    """Sizes and axes do not, whatever the limit: shapes could not be inferred."""
+    head = [stock.Reshape((6, 2)), stock.Flatten(), stock.Dense(5, bias_initializer="ones", name="dense")]
+    model = keras.Sequential([keras.Input((3, 4)), *head])
+    assert export.to_onnx(model, tmp_path / "model.onnx", external_data=limit).passed
+    assert [file.stat().st_size for file in tmp_path.glob("*.data")] == ([sum(apart)] if apart else [])
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     """In another process, too."""
     script = """
@@ -432,6 +441,7 @@ def test_eight_bit_integers(tmp_path):
     model.fit(images[:1400], labels[:1400], epochs=3, verbose=0)
     report = export.to_onnx(model, tmp_path / "model.onnx", quantize=images[:200])
     found = report.quantization
+    assert json.loads(json.dumps(report.to_json()))["quantization"]["bytes"] == found.bytes
     assert found.bytes == (tmp_path / "model.onnx").stat().st_size
     assert found.bytes < 0.45 * found.float_bytes
     assert found.relative < 0.2 and found.agreement > 0.97
@@ -449,12 +459,17 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"layout": "NCHW"}, 'to_onnx: `data_format` must be "channels_last" or "channels_first". Received: data_format=\'NCHW\'.'),
+            ({"opset": 18.0}, "to_onnx: `opset` must be an int from 13 to 22. Received: opset=18.0."),
+            ({"layout": "NCHW"}, "to_onnx: `layout` must be one of ('channels_last', 'channels_first'). Received: layout='NCHW'."),
             ({"profile": "phone"}, "to_onnx: `profile` must be one of ('default', 'web'). Received: profile='phone'."),
             ({"external_data": 0}, "to_onnx: `external_data` must be a number of bytes, at least 1, or None. Received: external_data=0."),
+            ({"external_data": True}, "to_onnx: `external_data` must be a number of bytes, at least 1, or None. Received: external_data=True."),
+            ({"input_names": 1}, "to_onnx: `input_names` must be 1 different names, for 'image'. Received: input_names=1."),
             ({"input_names": ["a", "b"]}, "to_onnx: `input_names` must be 1 different names, for 'image'. Received: input_names=['a', 'b']."),
             ({"output_names": "y"}, "to_onnx: `output_names` must be 1 different names, for 'conv2d', and none of an input. Received: output_names='y'."),
             ({"output_names": ["image"]}, "to_onnx: `output_names` must be 1 different names, for 'conv2d', and none of an input. Received: output_names=['image']."),
+            ({"dynamic_axes": {"image": ["n"]}}, "to_onnx: `dynamic_axes` must be a dictionary of dictionaries, as in {'image': {0: 'batch'}}. Received: dynamic_axes={'image': ['n']}."),
+            ({"dynamic_axes": {"image": {0: 3}}}, "to_onnx: `dynamic_axes` must name axes by strings. Received: 3 for axis 0 of 'image'."),
             ({"dynamic_axes": {"image": {1: "height"}}}, "to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are {'image': (None, 8, 7, 1)}. Received: axis 1 of 'image'."),
             ({"dynamic_axes": {"photo": {0: "n"}}}, "to_onnx: `dynamic_axes` must name axes of unknown size, by input and position. The inputs are {'image': (None, 8, 7, 1)}. Received: axis 0 of 'photo'."),
             ({"metadata": {"kerasconv.layers": "x"}}, "to_onnx: the keys of `metadata` must be strings that do not begin with 'kerasconv.'. Received: 'kerasconv.layers'."),

@@ -527,6 +527,28 @@ def test_a_signature_that_gives_something_else_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class Sorted(keras.layers.Layer):
+    """A layer that calls NumPy when it runs, which no other process can."""
+
+    def call(self, x):
+        return tf.ensure_shape(tf.numpy_function(np.sort, [x], tf.float32), x.shape)
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def test_a_layer_that_calls_python(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), Sorted(name="sorted")], name="net")
+    with pytest.raises(export.ExportError) as error:
+        to_saved_model(model, tmp_path / "model")
+    assert str(error.value) == (
+        "to_saved_model: every layer must consist of TensorFlow's operators, and call no Python when it runs. Write a "
+        "custom layer with `keras.ops`, or leave it out of the exported model. Received: model 'net', whose layers "
+        "'sorted' (Sorted) call Python."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 MODEL = keras.Sequential([keras.Input((None, 6, 3), name="image"), keras.layers.GlobalMaxPooling2D(name="mean")])
 
 

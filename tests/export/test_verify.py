@@ -225,7 +225,7 @@ class TestMeasuring:
         report = export.verify(artifact, model, runtimes=["onnxruntime"])
         data = json.loads(json.dumps(report.to_json(), allow_nan=False))
         assert data["passed"] is True and data["manifest"] is True and data["artifact"] == str(artifact)
-        assert data["first_difference"] is None and data["refused"] == {}
+        assert data["first_difference"] is None and data["refused"] == {} and data["quantization"] is None
         assert [(row["inputs"], row["batch_size"]) for row in data["rows"]] == ALL_INPUTS
         assert set(data["rows"][0]) == {
             "runtime", "inputs", "batch_size", "absolute", "relative", "misplaced", "tolerance", "required", "passed",
