@@ -8,8 +8,19 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("config", "export", "geometry", "gradients", "interop", "layers", "models", "ops", "reference")
-_FUNCTIONS = {"check_gradients": "gradients", "convert_model": "interop"}
+_SUBMODULES = (
+    "config",
+    "explain",
+    "export",
+    "geometry",
+    "gradients",
+    "interop",
+    "layers",
+    "models",
+    "ops",
+    "reference",
+)
+_FUNCTIONS = {"check_gradients": "gradients", "convert_model": "interop", "explain_algorithm": "explain"}
 
 __all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 

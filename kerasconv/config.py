@@ -33,8 +33,8 @@ def set_algorithm(algorithm: Any) -> None:
     """Sets the algorithm of every convolution that does not ask for one itself.
 
     Args:
-        algorithm: `"auto"`, `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`, or an object; see `kerasconv.ops.algorithms`. Poolings
-            heed `"native"` only.
+        algorithm: `"auto"`, `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`, or an object; see
+            `kerasconv.ops.algorithms`. Poolings heed `"native"` only.
 
     Raises:
         ValueError: If there is no such algorithm.
@@ -103,7 +103,8 @@ def set_memory_limit(limit: int) -> None:
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
         raise ValueError(
-            f"set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. Received: limit={limit!r}."
+            "set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. "
+            f"Received: limit={limit!r}."
         )
     _memory_limit.set(limit)
 

@@ -17,6 +17,7 @@ PACKAGES = {"kerasconv": ROOT / "kerasconv", "kerasconv.models": ROOT / "models"
 # What each part may import of this package. `kerasconv` itself is for its version alone.
 MAY_IMPORT = {
     "kerasconv": set(),
+    "kerasconv.explain": {"ops"},
     "kerasconv.gradients": set(),
     "kerasconv.interop": {"geometry", "layers"},
     "kerasconv.backend": set(),

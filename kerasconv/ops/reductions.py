@@ -23,6 +23,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Size, Window
@@ -43,8 +44,6 @@ from kerasconv.ops.windows import (
 
 AnyWindow: TypeAlias = Window | AdaptiveWindow
 
-import os
-INDEX_DTYPE=getattr(tf,os.environ.get('IDX','int8'))
 _AT_ONCE = 32  # taps of the largest window that is one stage
 _DOUBLING = 8  # taps along an axis from which on they are combined by doubling
 
@@ -148,7 +147,11 @@ def _combined(
     k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
     x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
     positions = (sizes_of(x)[axis] - e) // s + 1
-    parts, done, length = [], 0, 1  # `x` has of each cell `length` taps from there on, `parts` have `done` of the window
+    parts, done, length = (
+        [],
+        0,
+        1,
+    )  # `x` has of each cell `length` taps from there on, `parts` have `done` of the window
     while True:
         if k & length:
             parts.append(_part(x, axis, d * done, positions, s))
@@ -203,13 +206,15 @@ def _winners(*args: Any) -> list[tf.Tensor]:
             winners.append(_first(seen, inside))
         else:
             masks = [tf.equal(_comparable(tap), after) for tap in seen]
-            winners.append(tf.concat([mask & real for mask, real in zip(masks, inside, strict=True)] if inside else masks, 0))
+            winners.append(
+                tf.concat([mask & real for mask, real in zip(masks, inside, strict=True)] if inside else masks, 0)
+            )
     return winners
 
 
 def _first(taps: Sequence[tf.Tensor], inside: Sequence[tf.Tensor]) -> tf.Tensor:
     """The number of the first of the largest taps; of the first that is inside if none is a number; -1 if none is."""
-    dtype = INDEX_DTYPE
+    dtype = tf.int8 if len(taps) < 128 else tf.int32
     first = tf.constant(-1 if inside else 0, dtype)
     for t in range(len(inside) - 1, -1, -1):
         first = tf.where(inside[t], tf.constant(t, dtype), first)
@@ -256,17 +261,16 @@ def _route(dy: tf.Tensor, winners: list[tf.Tensor], window: AnyWindow, sizes: Se
 def _routed(*args: Any) -> tf.Tensor:
     x, *winners, window, sizes = args
     zero = tf.zeros([], x.dtype)
+
+    def won(number: np.ndarray, x: tf.Tensor, winner: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.equal(winner, tf.constant(number, winner.dtype)), x, zero)
+
     for axes, winner in zip(reversed(_stages(window)), reversed(winners), strict=True):
-        if len(axes) == window.rank and isinstance(window, Window):
-            if winner.dtype == tf.bool:
-                return overlap([tf.where(m, x, zero) for m in _masks(winner, _taps_of(window, axes))], window, sizes)
-            number = functools.partial(tf.constant, dtype=winner.dtype)
-            return overlap_of(
-                lambda t, x, winner: tf.where(tf.equal(winner, number(t)), x, zero), [x, winner], [0, -1], window, sizes
-            )
-        (axis,) = axes
-        masks = _masks(winner, _taps_of(window, axes))
-        x = write([tf.where(mask, x, zero) for mask in masks], window, axis, sizes[axis - 1])
+        at_once = isinstance(window, Window) and len(axes) == window.rank
+        if at_once and winner.dtype != tf.bool:
+            return overlap_of(won, [x, winner], [0, -1], window, sizes)
+        parts = [tf.where(mask, x, zero) for mask in _masks(winner, _taps_of(window, axes))]
+        x = overlap(parts, window, sizes) if at_once else write(parts, window, axes[0], sizes[axes[0] - 1])
     return x
 
 
@@ -315,7 +319,9 @@ def _added_to_cells(*args: Any) -> tf.Tensor:
     x = x / divisor[0] if divisor else x
     if len(_stages(window)) == 1 and isinstance(window, Window):
         zero = tf.zeros([], x.dtype)
-        return overlap_of(lambda t, x: tf.where(t >= 0, x, zero) if t.size > 1 else x, [x], [0], window, sizes)
+        return overlap_of(
+            lambda t, x: tf.where(t >= 0, x, zero) if t.size > 1 or t.min() < 0 else x, [x], [0], window, sizes
+        )
     for axes in reversed(_stages(window)):
         (axis,) = axes
         x = write([x] * window.size[axis - 1], window, axis, sizes[axis - 1])

@@ -13,7 +13,7 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +32,7 @@ def sizes_of(x: tf.Tensor) -> list[Size]:
     return [dynamic[axis] if n is None else n for axis, n in enumerate(static)]
 
 
-def pad(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
+def pad(x: tf.Tensor, pads: Sequence[tuple[Size, Size]], value: float = 0) -> tf.Tensor:
     """`x` with `(before, after)` cells of `value` added to each spatial axis."""
     with unfused():
         return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
@@ -43,7 +43,7 @@ def crop(x: tf.Tensor, pads: Pads) -> tf.Tensor:
     return crop_axes(x, ((0, 0), *pads, (0, 0)))
 
 
-def pad_axes(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
+def pad_axes(x: tf.Tensor, pads: Sequence[tuple[Size, Size]], value: float = 0) -> tf.Tensor:
     """As `pad`, with a pair for every axis, batch and channels too."""
     if all(is_zero(side) for pair in pads for side in pair):
         return x
@@ -150,20 +150,32 @@ def overlap_of(
         pads.append((before, positive(skipped + stretches[-1] - sizes_of(positions[0])[axis])))
     padded = [pad(x, pads, fill) for x, fill in zip(positions, fills, strict=True)]
     batch, channels = sizes_of(positions[0])[0], sizes_of(positions[0])[-1]
-    terms = []
-    for shift in np.ndindex(*(most + 1 for most in longest)):
-        numbers = _tap_numbers(window, shift)
-        if (numbers < 0).all():
-            continue
-        begin = [0, *(f - q for f, q in zip(first, shift, strict=True)), 0]
-        seen = [tf.slice(x, begin, [batch, *stretches, channels]) for x in padded]
-        apart = [batch, *(n for u in stretches for n in (u, 1)), channels]
-        terms.append(part(numbers, *(tf.reshape(x, apart) for x in seen)))
-    whole = [u * s for u, s in zip(stretches, strides, strict=True)]
-    x = tf.reshape(total(terms), [batch, *whole, channels])
+    apart = [batch, *(n for u in stretches for n in (u, 1)), channels]
+    lead, last = strides[:-2], strides[-2:]  # TensorFlow broadcasts no more than two strided axes at once
+    phases = []
+    for phase in np.ndindex(*lead):
+        terms = []
+        for shift in np.ndindex(*(most + 1 for most in longest)):
+            numbers = _tap_numbers(window, shift)[(slice(None), *_phase(phase))]
+            if any(shift) and (numbers < 0).all():
+                continue
+            begin = [0, *(f - q for f, q in zip(first, shift, strict=True)), 0]
+            seen = [tf.slice(x, begin, [batch, *stretches, channels]) for x in padded]
+            terms.append(part(numbers, *(tf.reshape(x, apart) for x in seen)))
+        whole = [u * s for u, s in zip(stretches, (*[1] * len(lead), *last), strict=True)]
+        phases.append(tf.reshape(total(terms), [batch, *whole, channels]))
+    x = interleave(phases, lead)
     if max(strides) == 1:
         return x
-    return tf.slice(x, [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0], [batch, *sizes, channels])
+    begin = [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0]
+    return tf.slice(x, begin, [batch, *sizes, channels])
+
+
+def _phase(phase: Sequence[int]) -> Iterator[slice]:
+    """What takes one phase of the leading axes from `_tap_numbers`."""
+    for r in phase:
+        yield slice(None)
+        yield slice(r, r + 1)
 
 
 def _tap_numbers(window: Window, shift: Sequence[int]) -> np.ndarray:

@@ -277,7 +277,7 @@ class TestBadInput:
             "Conv2D layer 'c': `dilation_rate` must be an int or 2 ints, each at least 1. Received: dilation_rate=(0, 1)."
         )
         assert self.message(layers.Conv1D, 4, 3, algorithm="fast", name="c") == (
-            "Conv1D layer 'c': `algorithm` must be one of 'auto', 'direct', 'gemm', 'native', "
+            "Conv1D layer 'c': `algorithm` must be one of 'auto', 'direct', 'gemm', 'winograd', 'fft', 'native', "
             "or an object with the operations forward, input_gradient, kernel_gradient. Received: algorithm='fast'."
         )
         assert self.message(layers.MaxPooling2D, 2, strides=0, name="p") == (

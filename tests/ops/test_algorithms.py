@@ -143,6 +143,6 @@ def test_what_is_no_algorithm():
     with pytest.raises(ValueError) as error:
         ops.conv(normal(1, 5, 1), normal(2, 1, 1), algorithm=np)
     assert str(error.value).startswith(
-        "conv: `algorithm` must be one of 'auto', 'direct', 'gemm', 'native', or an object with the operations "
+        "conv: `algorithm` must be one of 'auto', 'direct', 'gemm', 'winograd', 'fft', 'native', or an object with the operations "
         "forward, input_gradient, kernel_gradient. Received: algorithm=<module 'numpy'"
     )

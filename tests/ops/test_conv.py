@@ -283,7 +283,7 @@ class TestBadInput:
         )
 
     def test_unknown_algorithm(self):
-        expected = "`algorithm` must be one of 'auto', 'direct', 'gemm', 'native', or an object with the operations forward, input_gradient, kernel_gradient. Received: algorithm='magic'."
+        expected = "`algorithm` must be one of 'auto', 'direct', 'gemm', 'winograd', 'fft', 'native', or an object with the operations forward, input_gradient, kernel_gradient. Received: algorithm='magic'."
         assert self.message(ValueError, ops.conv, self.x, self.w, algorithm="magic") == f"conv: {expected}"
         assert self.message(ValueError, config.set_algorithm, "magic") == f"set_algorithm: {expected}"
 

@@ -24,6 +24,8 @@ from kerasconv.ops.windows import sizes_of
 
 _CANDIDATES = {"gemm": gemm, "direct": direct, "winograd": winograd, "fft": fft}
 
+_WORTH_TRANSFORMING = 16
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -90,8 +92,10 @@ def _best(p: Problem, dtype: tf.DType) -> Any:
             reason = reason or "switched off by kerasconv.config.set_winograd"
         if name == "winograd" and dtype != tf.float32:
             reason = reason or "in float32 only"
+        if name == "winograd" and min(p.channels, p.filters) < _WORTH_TRANSFORMING:
+            reason = reason or f"fewer than {_WORTH_TRANSFORMING} channels are not worth its transforms"
         if p.depthwise and name != "direct":
-            reason = reason or "nothing to multiply as matrices: one channel in each group"
+            reason = "depthwise"
         if reason:
             refusals[name] = reason
         else:

@@ -22,7 +22,8 @@ from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
 
 def count(algorithm: Any, p: Problem) -> int:
     """Into how many parts the problem must be cut."""
-    return math.ceil(algorithm.workspace(p) / config.get_memory_limit()) if hasattr(algorithm, "workspace") else 1
+    needed = algorithm.workspace(p) if hasattr(algorithm, "workspace") else 0
+    return max(1, math.ceil(needed / config.get_memory_limit()))
 
 
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:

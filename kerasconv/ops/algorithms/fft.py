@@ -35,7 +35,7 @@ def refusal(window: Window, groups: int, channels: int) -> str | None:
 
 
 def cost(p: Problem) -> float:
-    """Seconds, about: products of complex numbers are four times as many, and slow; each spectrum is passed over often."""
+    """Seconds, about: complex products count fourfold and are slow, and each spectrum is passed over often."""
     cells = math.prod(o + k - 1 for o, k in zip(p.output, p.window.size, strict=True))
     spectra = cells * (p.batch * p.groups * (p.channels + p.filters) + p.groups * p.channels * p.filters)
     operations = 4 * cells * p.batch * p.groups * p.channels * p.filters
@@ -82,6 +82,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
 def _spectrum(x: tf.Tensor, lengths: Sequence[Size], groups: int) -> tf.Tensor:
     """The spectra of `(G N, *S, C)` filled up with zeros to these lengths: `(G, *frequencies, N, C)`."""
     rank = x.shape.rank - 2
+    x = pad(x, [(0, length - n) for length, n in zip(lengths, sizes_of(x)[1:-1], strict=True)])
     spectrum = _FORWARD[rank](tf.transpose(x, [0, rank + 1, *range(1, rank + 1)]), lengths)  # (G N, C, *frequencies)
     batch, channels, *frequencies = sizes_of(spectrum)
     spectrum = tf.reshape(spectrum, [groups, batch // groups, channels, *frequencies])

@@ -99,9 +99,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     """`dx`: the correlation of `dy` with the mirrored kernel, padded so that it has the size of `x`."""
     w = tf.transpose(kernels(w, groups)[:, ::-1], [0, 1, 3, 2])
     before = [k - 1 - lo for k, (lo, _) in zip(window.size, window.pads, strict=True)]
-    after = [
-        n + k - 1 - o - b for n, k, o, b in zip(sizes, window.size, sizes_of(dy)[1:-1], before, strict=True)
-    ]
+    after = [n + k - 1 - o - b for n, k, o, b in zip(sizes, window.size, sizes_of(dy)[1:-1], before, strict=True)]
     mirrored = Window(window.size, window.strides, window.dilation, tuple(zip(before, after, strict=True)))
     return _correlate(to_batch(dy, groups), w, mirrored, groups)
 
@@ -123,7 +121,9 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     g = _on_axes(_G[m].T, window, d.dtype)
     d = tf.reshape(product(g, d), [*_per_axis(_R, window, 1), groups, *blocks, x.shape[-1], dy.shape[-1]])
     rank = window.rank
-    d = tf.transpose(d, [rank, *(i for axis in range(rank) for i in (rank + 1 + axis, axis)), 2 * rank + 1, 2 * rank + 2])
+    d = tf.transpose(
+        d, [rank, *(i for axis in range(rank) for i in (rank + 1 + axis, axis)), 2 * rank + 1, 2 * rank + 2]
+    )
     whole = [b * r for b, r in zip(blocks, _per_axis(_R, window, 1), strict=True)]
     d = tf.reshape(d, [groups, *whole, x.shape[-1], dy.shape[-1]])[(slice(None), *map(slice, window.size))]
     return joined(tf.reshape(d, [groups, -1, x.shape[-1], dy.shape[-1]]), window.size)
@@ -214,7 +214,11 @@ def _tile(window: Window, output: Sequence[Size], batch: Size, channels: int, fi
 def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, filters: int, m: int) -> float:
     """About how long it takes with tiles of `m` outputs, in seconds for each group."""
     p = problem("forward", batch, output, window, 1, channels, filters)
-    tiles, points, channels = p.batch * _tiles(window, p.output, m), _points(m, window), channels * math.prod(_blocks(window))
+    tiles, points, channels = (
+        p.batch * _tiles(window, p.output, m),
+        _points(m, window),
+        channels * math.prod(_blocks(window)),
+    )
     moved = tiles * (channels + filters) + channels * filters
     return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved)
 
