@@ -1,0 +1,167 @@
+"""Which algorithm is chosen, how exact the fast ones are, what they refuse, and operations in parts."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasconv
+from kerasconv import config, layers, ops
+from kerasconv.ops.algorithms import auto, chunks, direct, fft, gemm, winograd
+from kerasconv.ops.algorithms.problem import problem
+from tests.cases import CONVOLUTIONS, Case
+
+OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
+
+LARGER = [
+    Case((13, 14), (5, 7), padding="same"),
+    Case((13, 14), (5, 1), padding=((2, 1), (0, 0)), groups=3),
+    Case((9, 10), (9, 3), padding="same"),
+    Case((6, 5, 7), (2, 3, 4), padding="same", groups=2),
+    Case((15,), (3,), padding="same", channels=40, filters=41),
+    Case((8, 9), (3, 4), padding=((2, 2), (0, 3))),
+]
+
+
+def operations(case):
+    x, w, dy = map(tf.constant, case.arrays(case.x_shape, case.w_shape, case.y_shape))
+    yield "forward", (x, w, case.window, case.groups)
+    yield "input_gradient", (dy, w, case.window, case.groups, case.sizes)
+    yield "kernel_gradient", (x, dy, case.window, case.groups)
+
+
+@pytest.mark.parametrize("case", [*CONVOLUTIONS, *LARGER], ids=str)
+@pytest.mark.parametrize("algorithm", [winograd, fft, gemm, auto], ids=lambda a: a.__name__.rpartition(".")[2])
+def test_they_agree_in_float64(algorithm, case):
+    if hasattr(algorithm, "refusal") and algorithm.refusal(case.window, case.groups, case.channels):
+        pytest.skip("it says that it does not take this")
+    for name, arguments in operations(case):
+        expected = getattr(direct, name)(*arguments)
+        for run in (getattr(algorithm, name), tf.function(getattr(algorithm, name), autograph=False)):
+            result = run(*arguments)
+            assert result.shape == expected.shape
+            np.testing.assert_allclose(result, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("case", [*CONVOLUTIONS, *LARGER], ids=str)
+@pytest.mark.parametrize("parts", [2, 5])
+def test_parts_are_the_whole(monkeypatch, parts, case):
+    """Along the batch where it is long enough, else along rows, also where these share inputs or leave some out."""
+    monkeypatch.setattr(chunks, "count", lambda algorithm, p: parts)
+    for name, arguments in operations(case):
+        expected = getattr(direct, name)(*arguments)
+        run = getattr(chunks, name)
+        for result in (run(direct, *arguments), tf.function(lambda *a, run=run: run(direct, *a))(*arguments)):
+            assert result.shape == expected.shape
+            np.testing.assert_allclose(result, expected, atol=1e-12)
+
+
+def test_the_memory_limit_is_kept():
+    """A 3-D U-Net's second convolution, whose columns would take 6.3 GB: parts of at most the limit each."""
+    case = Case((114, 130, 130), (3, 3, 3), channels=32, filters=64, batch=1)
+    for name in OPERATIONS:
+        p = problem(name, case.batch, case.output, case.window, 1, case.channels, case.filters)
+        columns = 4 * p.taps * p.positions * p.channels
+        assert columns > 6.3e9
+        for algorithm in (direct, gemm, winograd):
+            assert algorithm.workspace(p) / chunks.count(algorithm, p) <= config.get_memory_limit() == 2**30
+
+
+def test_a_lower_limit_gives_the_same():
+    x, w = np.random.default_rng(0).normal(size=(2, 40, 41, 16)), np.random.default_rng(1).normal(size=(3, 3, 16, 32))
+    expected = ops.conv(x, w)
+    limit = config.get_memory_limit()
+    try:
+        config.set_memory_limit(10**6)
+        with auto.choices() as found:
+            np.testing.assert_allclose(ops.conv(x, w), expected, atol=1e-12)
+    finally:
+        config.set_memory_limit(limit)
+    assert found[0].chunks > 2
+
+
+@pytest.mark.parametrize("limit", [10, 1e9, True, None])
+def test_what_is_no_limit(limit):
+    with pytest.raises(ValueError) as error:
+        config.set_memory_limit(limit)
+    assert str(error.value) == (
+        f"set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. Received: limit={limit!r}."
+    )
+
+
+@pytest.mark.parametrize("algorithm", [winograd, direct], ids=["winograd", "direct"])
+def test_errors_in_float32(algorithm):
+    """The figures of winograd.py: errors relative to the largest number of the exact result."""
+    bound = {winograd: 5e-5, direct: 2e-6}[algorithm]
+    case = Case((14, 15), (3, 3), padding="same", channels=512, filters=96)
+    for name, arguments in operations(case):
+        exact = getattr(direct, name)(*arguments)
+        narrow = [tf.cast(a, "float32") if isinstance(a, tf.Tensor) else a for a in arguments]
+        exact = getattr(direct, name)(*(tf.cast(a, "float64") if isinstance(a, tf.Tensor) else a for a in narrow))
+        error = tf.reduce_max(abs(tf.cast(getattr(algorithm, name)(*narrow), "float64") - exact))
+        assert error / tf.reduce_max(abs(exact)) < bound
+
+
+CHOICES = [
+    (Case((28, 29), (3, 3), padding="same", channels=128, filters=128, batch=8), ["winograd"] * 3),
+    (Case((28, 29), (1, 1), channels=64, filters=256, batch=8), ["gemm"] * 3),
+    (Case((224, 225), (3, 3), padding="same", channels=3, filters=64, batch=8), ["gemm"] * 3),
+    (Case((56, 57), (3, 3), strides=2, padding="same", channels=128, filters=128, batch=8), ["direct"] * 3),
+    (Case((56, 57), (3, 3), padding="same", groups=128, channels=1, filters=1, batch=8), ["direct"] * 3),
+]
+
+
+@pytest.mark.parametrize(("case", "expected"), CHOICES, ids=lambda c: str(c) if isinstance(c, Case) else "")
+def test_choices(case, expected):
+    layer = layers.Conv2D(case.filters * case.groups, case.kernel, case.strides, "same", groups=case.groups)
+    explanation = kerasconv.explain_algorithm(layer, case.x_shape)
+    assert [c.problem.operation for c in explanation.choices] == list(OPERATIONS)
+    assert [c.chosen for c in explanation.choices] == expected
+    for c in explanation.choices:
+        assert c.milliseconds[c.chosen] == min(c.milliseconds.values())
+    first, *lines = str(explanation).splitlines()
+    assert first.split() == [
+        *("operation", "positions", "kernel", "channels", "algorithm", "parts", "estimates", "in", "ms,", "refusals")
+    ]
+    assert len(lines) == 3 and all(expected[0] in line for line in lines)
+
+
+def test_winograd_is_switched_off():
+    layer = layers.Conv2D(64, 3)
+    try:
+        config.set_winograd(False)
+        explanation = kerasconv.explain_algorithm(layer, (None, 28, 28, 64))
+    finally:
+        config.set_winograd(True)
+    assert {c.chosen for c in explanation.choices} <= {"direct", "gemm"}
+    assert {c.refusals["winograd"] for c in explanation.choices} == {"switched off by kerasconv.config.set_winograd"}
+
+
+def test_winograd_is_for_float32_and_what_is_widened_to_it():
+    for dtype, chosen in (("float64", "direct"), ("float32", "winograd"), ("float16", "winograd")):
+        x, w = tf.zeros([2, 28, 28, 64], dtype), tf.zeros([3, 3, 64, 64], dtype)
+        with auto.choices() as found:
+            ops.conv(x, w, padding="same")
+        assert [c.chosen for c in found] == [chosen]
+
+
+def test_an_explanation_needs_inputs():
+    with pytest.raises(ValueError) as error:
+        kerasconv.explain_algorithm(layers.Conv2D(4, 3))
+    assert str(error.value) == "explain_algorithm: an array or a shape is needed for each argument. Received: none."
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "options", "reason"),
+    [
+        ("winograd", {"strides": 2}, "it takes strides and dilations of 1 only"),
+        ("winograd", {"dilation_rate": 2}, "it takes strides and dilations of 1 only"),
+        ("winograd", {"padding": 3}, "it takes pads smaller than the kernel only"),
+        ("fft", {"strides": 2}, "it takes strides and dilations of 1 only"),
+    ],
+)
+def test_refusals(algorithm, options, reason):
+    with pytest.raises(ValueError) as error:
+        ops.conv(np.zeros((1, 9, 8, 2)), np.zeros((3, 2, 2, 2)), algorithm=algorithm, **options)
+    message = str(error.value)
+    assert message.startswith(f"conv: algorithm={algorithm!r} does not take this convolution: {reason}. Received: ")
+    assert "kernel_size=(3, 2), strides=" in message

@@ -1,0 +1,150 @@
+"""What is fused is the same as before, in every mode; how often it is traced; and that exporters read it."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+from tensorflow.python.eager import context
+
+from kerasconv import layers, ops
+from kerasconv.ops import fusion
+
+
+def normal(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype("float32")
+
+
+LARGE = {
+    "winograd": (lambda x: ops.conv(x, KERNEL, padding="same"), (4, 25, 26, 32)),
+    "direct": (lambda x: ops.conv(x, KERNEL, 2, "same"), (4, 25, 26, 32)),
+    "depthwise": (lambda x: ops.depthwise_conv(x, DEPTHWISE, padding="same"), (4, 25, 26, 32)),
+    "max": (lambda x: ops.max_pool(x, 3, 2, "same"), (4, 25, 26, 32)),
+    "average": (lambda x: ops.average_pool(x, 3, 1, "same"), (4, 25, 26, 32)),
+    "average of many": (lambda x: ops.average_pool(x, (9, 11), 1), (4, 25, 26, 32)),
+}
+KERNEL, DEPTHWISE = normal(3, 3, 32, 48) / 10, normal(3, 3, 32, 1)
+by_operation = pytest.mark.parametrize("name", LARGE)
+
+
+def with_gradient(function):
+    def call(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return y, tape.gradient(y, x, tf.cos(y))
+
+    return call
+
+
+@by_operation
+def test_every_mode_and_every_call_gives_the_same(name):
+    """The first calls run as they are, later ones are compiled; the batch may be unknown."""
+    function, shape = LARGE[name]
+    x = tf.constant(normal(*shape))
+    function = with_gradient(function)
+    expected = function(x)
+    spec = [tf.TensorSpec([None, *shape[1:]])]
+    modes = [
+        function,
+        tf.function(function, autograph=False),
+        tf.function(function, input_signature=spec, autograph=False),
+        tf.function(function, jit_compile=True, autograph=False),
+    ]
+    for mode in modes:
+        for _ in range(4):
+            for a, b in zip(mode(x), expected, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known batch", "unknown batch"])
+@pytest.mark.parametrize("name", ["depthwise", "max", "average"])
+def test_a_plain_graph_is_compiled(name, known):
+    """After some calls no arithmetic is left outside XLA's clusters, whatever Grappler did to it."""
+    function, shape = LARGE[name]
+    x = tf.constant(normal(*shape))
+    compiled = tf.function(
+        with_gradient(function),
+        input_signature=[tf.TensorSpec(shape if known else [None, *shape[1:]])],
+        autograph=False,
+    )
+    context.enable_run_metadata()
+    try:
+        compiled(x)
+        metadata = context.export_run_metadata()
+    finally:
+        context.disable_run_metadata()
+    operations = [node.op for graphs in metadata.function_graphs for g in graphs.partition_graphs for node in g.node]
+    assert "_XlaRun" in operations
+    assert not {"AddV2", "AddN", "Maximum", "SelectV2"} & set(operations)
+
+
+def test_eager_compiles_what_comes_back(monkeypatch):
+    """Twice plain, then compiled; what is small never."""
+    built = []
+    real = tf.function
+
+    def counted(*args, **kwargs):
+        built.append(kwargs)
+        return real(*args, **kwargs)
+
+    fusion._eager.cache_clear()
+    monkeypatch.setattr(tf, "function", counted)
+    traces = []
+
+    @fusion.fused
+    def double(x, factor):
+        traces.append(type(x).__name__)
+        return x * factor
+
+    x = tf.ones([2**16])
+    for _ in range(5):
+        np.testing.assert_array_equal(double(x, 2.0), 2 * x)
+    assert len(traces) == 3  # twice as it is, once traced
+    assert [kwargs["jit_compile"] for kwargs in built] == [True]
+    for _ in range(5):
+        double(tf.ones([9]), 2.0)
+    assert len(traces) == 8
+
+
+def test_traces_do_not_multiply():
+    """An epoch with a smaller last batch, and batches of any size in prediction, trace a model as often as Keras does."""
+    traces = []
+
+    class Counted(layers.Conv2D):
+        def call(self, inputs):
+            traces.append(inputs.shape)
+            return super().call(inputs)
+
+    model = keras.Sequential(
+        [
+            keras.Input((12, 13, 16)),
+            Counted(24, 3, padding="same"),
+            layers.DepthwiseConv2D(3),
+            layers.MaxPooling2D(2),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    model.compile("sgd", "mse")
+    traces.clear()
+    model.fit(normal(22, 12, 13, 16), normal(22, 24), batch_size=8, epochs=2, verbose=0)
+    assert len(traces) <= 2
+    traces.clear()
+    for batch in (1, 5, 2, 7, 3, 9, 4):
+        model.predict(normal(batch, 12, 13, 16), verbose=0)
+    assert len(traces) <= 3
+
+
+def test_exporters_read_it(tmp_path):
+    """Keras' own export of a model whose layers choose Winograd: a valid file with the same answers."""
+    model = keras.Sequential([keras.Input((12, 13, 16)), layers.Conv2D(24, 3, padding="same"), layers.MaxPooling2D(3)])
+    x = normal(3, 12, 13, 16)
+    expected = model(x)
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (y,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    model.export(tmp_path / "model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "model")
+    for _ in range(3):
+        np.testing.assert_allclose(loaded.serve(x), expected, rtol=1e-4, atol=1e-4)
