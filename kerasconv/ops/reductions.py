@@ -30,13 +30,11 @@ from kerasconv.geometry import AdaptiveWindow, Size, Window
 from kerasconv.ops.fusion import fused, total
 from kerasconv.ops.windows import (
     along,
-    as_rows,
     overlap,
     overlap_of,
     pad_axes,
     read,
     reals,
-    row_window,
     sizes_of,
     taps,
     write,
@@ -50,9 +48,6 @@ _DOUBLING = 8  # taps along an axis from which on they are combined by doubling
 
 def maximum(x: tf.Tensor, window: AnyWindow, ties: str) -> tf.Tensor:
     """The maximum of each window, `(N, *S, C)` to `(N, *O, C)`; `ties` says who gets its gradient."""
-    rows = _in_rows(x, window)
-    if rows:
-        return _from_rows(maximum(as_rows(x), rows, ties), x)
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
@@ -79,11 +74,6 @@ def first_maximum(x: tf.Tensor, window: AnyWindow) -> tf.Tensor:
 
 def window_sum(x: tf.Tensor, window: AnyWindow, divisor: Any = None) -> tf.Tensor:
     """The sum over each window, `(N, *S, C)` to `(N, *O, C)`; divided by a number, or by a tensor `(1, *O, 1)`."""
-    rows = _in_rows(x, window)
-    if rows:
-        if isinstance(divisor, tf.Tensor):
-            divisor = as_rows(tf.tile(divisor, [*[1] * (divisor.shape.rank - 1), x.shape[-1]]))
-        return _from_rows(window_sum(as_rows(x), rows, divisor), x)
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
@@ -101,21 +91,6 @@ def real_cells(window: AnyWindow, sizes: Sequence[Size], dtype: tf.DType) -> Any
     if window.unpadded:
         return math.prod(window.size)
     return window_sum(tf.ones([1, *sizes, 1], dtype), window)
-
-
-def _in_rows(x: tf.Tensor, window: AnyWindow) -> Window | None:
-    """The window for `as_rows(x)`, in whose long rows all channels of all cells are compared at once, if it can be."""
-    if x.shape[-1] in (None, 1) or isinstance(window, AdaptiveWindow):
-        return None
-    if window.strides[-1] > 1 or len(_stages(window)) > 1:
-        return None
-    return row_window(window, x.shape[-1])
-
-
-def _from_rows(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """A result of `as_rows(x)` with its channels again on an axis of their own."""
-    *sizes, width, _ = sizes_of(y)
-    return tf.reshape(y, [*sizes, width // x.shape[-1], x.shape[-1]])
 
 
 def _stages(window: AnyWindow) -> list[tuple[int, ...]]:

@@ -14,7 +14,6 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -203,19 +202,6 @@ def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor
             tf.reshape(tf.concat([tf.expand_dims(x, axis + 1) for x in group], axis + 1), shape) for group in groups
         ]
     return phases[0]
-
-
-def as_rows(x: tf.Tensor) -> tf.Tensor:
-    """`(N, ..., W, C)` as `(N, ..., W C, 1)`: a row of cells with their channels as one long row of numbers."""
-    *sizes, width, channels = sizes_of(x)
-    return tf.reshape(x, [*sizes, width * channels, 1])
-
-
-def row_window(window: Window, channels: int) -> Window:
-    """What `window` is to `as_rows(x)`: its taps are a row of channels further apart. Its last stride must be 1."""
-    *dilation, d = window.dilation
-    *pads, (lo, hi) = window.pads
-    return replace(window, dilation=(*dilation, d * channels), pads=(*pads, (lo * channels, hi * channels)))
 
 
 def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:

@@ -4,9 +4,6 @@
 
 `direct` calls it where each group has one input channel. With several filters a channel (a multiplier), each channel
 is repeated for each of its filters.
-
-Where the window moves along rows in steps of one, a row of cells with their channels is one long row of numbers, in
-which the window's taps are a row of channels further apart (`row_window`): the same sums, in longer loops.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.fusion import product, total
-from kerasconv.ops.windows import along, as_rows, overlap_of, pad_axes, row_window, sizes_of, taps
+from kerasconv.ops.windows import along, overlap_of, pad_axes, sizes_of, taps
 
 _FOLDS = 8  # how many products are added before they are stored
 
@@ -28,34 +25,23 @@ _FOLDS = 8  # how many products are added before they are stored
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window) -> tf.Tensor:
     """`y = sum_t x_t w_t`, elementwise."""
     channels = w.shape[-1]
-    x = _repeated(x, channels)
-    output = window.output(sizes_of(x)[1:-1])
-    shape = [sizes_of(x)[0], *output, channels]
-    weights = tf.unstack(tf.reshape(w, [-1, 1, channels]))
-    if window.strides[-1] == 1:
-        x, window = as_rows(x), row_window(window, channels)
-        weights = [tf.reshape(tf.tile(w_t, [output[-1], 1]), [-1, 1]) for w_t in weights]
-    y = total([x_t * w_t for x_t, w_t in zip(taps(x, window), weights, strict=True)])
-    return tf.reshape(y, shape)
+    weights = tf.unstack(tf.reshape(w, [-1, channels]))
+    return total([x_t * w_t for x_t, w_t in zip(taps(_repeated(x, channels), window), weights, strict=True)])
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = sum_t place_t(dy w_t)`, and the sum over the filters of a channel."""
     channels = w.shape[-1]
-    shape = [sizes_of(dy)[0], *sizes, groups, channels // groups]
-    weights = tf.reshape(w, [-1, channels])
-    cell = [1, window.strides[-1], channels]
-    if window.strides[-1] == 1:
-        weights = tf.tile(weights, [1, sizes[-1]])
-        dy, window, sizes = as_rows(dy), row_window(window, channels), [*sizes[:-1], sizes[-1] * channels]
-        cell = [sizes[-1], 1, 1]
+    weights = tf.unstack(tf.reshape(w, [-1, channels]))
 
     def part(numbers: np.ndarray, dy: tf.Tensor) -> tf.Tensor:
         of_taps = [weights[t] if t >= 0 else tf.zeros_like(weights[0]) for t in numbers.reshape(-1)]
-        return dy * tf.reshape(tf.concat(of_taps, 0), [*numbers.shape[:-3], *cell])
+        return dy * tf.reshape(tf.concat(of_taps, 0), [*numbers.shape[:-1], channels])
 
-    dx = tf.reshape(overlap_of(part, [dy], [0], window, sizes), shape)
-    return dx[..., 0] if channels == groups else tf.reduce_sum(dx, -1)
+    dx = overlap_of(part, [dy], [0], window, sizes)
+    if channels == groups:
+        return dx
+    return tf.reduce_sum(tf.reshape(dx, [*sizes_of(dx)[:-1], groups, channels // groups]), -1)
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window) -> tf.Tensor:
@@ -72,8 +58,6 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window) -> tf.Tensor:
     dy = pad_axes(dy, along(1, 0, missing, dy))
     (lo, hi), *pads = window.pads
     window = replace(window, pads=((lo, hi + missing * window.strides[0]), *pads))
-    if window.rank > 1 and window.strides[-1] == 1:
-        x, dy, window = as_rows(x), as_rows(dy), row_window(window, channels)
     pieces = [slice(i * piece, (i + 1) * piece) for i in range(_FOLDS)]
     sums = tf.concat([total([x_t[:, p] * dy[:, p] for p in pieces]) for x_t in taps(x, window)], 0)
     sums = tf.reshape(sums, [math.prod(window.size), -1, channels])
