@@ -20,6 +20,7 @@ which would make every read a comparison (`unfused`).
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -48,6 +49,8 @@ def fused(function: _Function) -> _Function:
         eager = _eager(function, tuple((t.shape, t.dtype) for t in tensors), options)
         return eager(*tensors)
 
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    del call.__wrapped__  # by which a tf.function that is given this one would find its way past it
     return call  # type: ignore[return-value]
 
 

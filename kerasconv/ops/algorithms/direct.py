@@ -33,7 +33,8 @@ def cost(p: Problem) -> float:
         "kernel_gradient": 3 * p.channels + p.filters,
     }
     operations = 2 * p.taps * p.positions * p.groups * p.channels * p.filters
-    return seconds(operations, min(p.channels, p.filters), p.taps * p.positions * p.groups * moved[p.operation])
+    numbers = p.taps * p.positions * p.groups * moved[p.operation]
+    return seconds(operations, min(p.channels, p.filters), numbers, p.taps)
 
 
 def workspace(p: Problem) -> float:

@@ -14,6 +14,7 @@ from kerasconv.geometry import Size, Window
 
 _PRODUCTS = 4e11  # floating-point operations in a second, in a large product of matrices
 _NUMBERS = 1.5e10  # numbers read or written in a second
+_CALL = 3e-5  # seconds that each product takes, however small
 _SMALLEST_FACTOR = 32  # the width from which on a product of matrices runs at full speed
 _UNKNOWN_BATCH = 32
 _UNKNOWN_SIZE = 64
@@ -72,12 +73,13 @@ def problem(
     return Problem(operation, batch, known, window, groups, channels, filters)
 
 
-def seconds(operations: float, narrowest: int, numbers: float) -> float:
+def seconds(operations: float, narrowest: int, numbers: float, products: int = 1) -> float:
     """About how long products of matrices and passes over memory take.
 
     Args:
         operations: Floating-point operations of the products.
         narrowest: The smallest size of their matrices.
         numbers: What is read and written besides.
+        products: How many products of matrices there are.
     """
-    return operations / (_PRODUCTS * min(1, narrowest / _SMALLEST_FACTOR)) + numbers / _NUMBERS
+    return operations / (_PRODUCTS * min(1, narrowest / _SMALLEST_FACTOR)) + numbers / _NUMBERS + products * _CALL

@@ -220,7 +220,7 @@ def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, fi
         channels * math.prod(_blocks(window)),
     )
     moved = tiles * (channels + filters) + channels * filters
-    return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved)
+    return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved, 3)
 
 
 def _tiles(window: Window, output: Sequence[int], m: int) -> int:
