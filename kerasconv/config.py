@@ -58,7 +58,7 @@ def algorithm(algorithm: Any) -> Iterator[None]:
 
 
 def set_winograd(enabled: bool) -> None:
-    """Whether `"auto"` may choose Winograd's algorithm, which is faster and loses about a decimal digit.
+    """Whether `"auto"` may choose Winograd's algorithm, which is faster and loses about one decimal digit.
 
     Args:
         enabled: `False` for convolutions that only ever add up the products of their definition. It is true at first.

@@ -58,7 +58,7 @@ def conv(
             `x[i - l, j - m]` in the tutorial's section 1.
         algorithm: `"auto"`, or one of `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`. The answers agree to
             rounding: in float32 and float64 within `1e-6` and `1e-14` of the sum of the products' magnitudes, with
-            Winograd (which `auto` takes in float32 only) within `1e-5` of the largest output. `native` calls
+            Winograd (which `auto` takes in float32 only) within `2e-5` of the largest output. `native` calls
             TensorFlow's kernels. Or an object with the three operations of `kerasconv.ops.algorithms.Algorithm`, of
             your own.
 
