@@ -76,11 +76,14 @@ def total(parts: Sequence[tf.Tensor]) -> tf.Tensor:
 def _eager(function: Callable[..., Any], specs: tuple[Any, ...], options: tuple[Any, ...]) -> Callable[..., Any]:
     """`function` for tensors of these shapes and types, with these options: as it is at first, compiled later."""
     calls = 0
-    compiled = tf.function(lambda *tensors: function(*tensors, *options), jit_compile=True, autograph=False)
+
+    @functools.cache
+    def compiled() -> Callable[..., Any]:
+        return tf.function(lambda *tensors: function(*tensors, *options), jit_compile=True, autograph=False)
 
     def call(*tensors: tf.Tensor) -> Any:
         nonlocal calls
         calls += 1
-        return compiled(*tensors) if calls > _CALLS_BEFORE_COMPILING else function(*tensors, *options)
+        return compiled()(*tensors) if calls > _CALLS_BEFORE_COMPILING else function(*tensors, *options)
 
     return call
