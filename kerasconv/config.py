@@ -25,7 +25,7 @@ _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
 _algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
 _winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
-_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**30)
+_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**28)
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
@@ -88,7 +88,7 @@ def set_memory_limit(limit: int) -> None:
     """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
 
     Args:
-        limit: Bytes, at least one million; at first `2**30`, one GiB. The parts are single examples or rows at the
+        limit: Bytes, at least one million; at first `2**28`, a quarter of a GiB. The parts are single examples or rows at the
             least, so that a very low limit may not be kept. `"native"` does not heed it.
 
     Raises:
@@ -96,10 +96,10 @@ def set_memory_limit(limit: int) -> None:
 
     Example:
         >>> import kerasconv
-        >>> kerasconv.config.set_memory_limit(256 * 2**20)
+        >>> kerasconv.config.set_memory_limit(64 * 2**20)
         >>> kerasconv.config.get_memory_limit()
-        268435456
-        >>> kerasconv.config.set_memory_limit(2**30)
+        67108864
+        >>> kerasconv.config.set_memory_limit(2**28)
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
         raise ValueError(
@@ -115,7 +115,7 @@ def get_memory_limit() -> int:
     Example:
         >>> import kerasconv
         >>> kerasconv.config.get_memory_limit() // 2**20
-        1024
+        256
     """
     return _memory_limit.get()
 
