@@ -88,8 +88,8 @@ def set_memory_limit(limit: int) -> None:
     """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
 
     Args:
-        limit: Bytes, at least one million; at first `2**28`, a quarter of a GiB. The parts are single examples or rows at the
-            least, so that a very low limit may not be kept. `"native"` does not heed it.
+        limit: Bytes, at least one million; at first `2**28`, a quarter of a GiB. The parts are single examples or rows
+            at the least, so that a very low limit may not be kept. `"native"` does not heed it.
 
     Raises:
         ValueError: If it is no such number.
