@@ -45,8 +45,8 @@ class KernelMixin:
 
     Args:
         flip_kernel: Whether to mirror the kernel: the mathematician's convolution instead of cross-correlation.
-        algorithm: `"auto"`, one of `"direct"`, `"gemm"`, `"native"`, or an object of your own; see
-            `kerasconv.ops.conv` and `kerasconv.ops.algorithms.Algorithm`.
+        algorithm: `"auto"`, one of `"direct"`, `"gemm"`, `"winograd"`, `"fft"`, `"native"`, or an object of your own;
+            see `kerasconv.ops.conv` and `kerasconv.ops.algorithms.Algorithm`.
 
     Raises:
         ValueError: If an argument is malformed, or in `build` if the channels are no multiple of the groups or the

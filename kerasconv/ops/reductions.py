@@ -122,11 +122,9 @@ def _combined(
     k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
     x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
     positions = (sizes_of(x)[axis] - e) // s + 1
-    parts, done, length = (
-        [],
-        0,
-        1,
-    )  # `x` has of each cell `length` taps from there on, `parts` have `done` of the window
+    # `x` has of each cell the `length` taps from there on, and `parts` have the first `done` taps of the window.
+    parts: list[tf.Tensor] = []
+    done, length = 0, 1
     while True:
         if k & length:
             parts.append(_part(x, axis, d * done, positions, s))

@@ -5,7 +5,8 @@ each other's transpose, they are all that any gradient in this package needs:
 
     <take_j(x), g_j> summed over j  =  <x, place(g)>
 
-`read` and `write` are both of a kind in one, for one axis and for adaptive windows too, as pooling needs them.
+`read` and `write` are both of a kind in one, for one axis and for adaptive windows too, as pooling needs them; `taps`
+and `overlap` are the pair for all axes at once, and `overlap_of` is `overlap` in one pass for what is elementwise.
 
 Tensors are channels-last, `(batch, *spatial, channels)`, and axes are counted in the tensor, so that the first
 spatial axis is axis 1. Sizes are ints where known, else scalar tensors.

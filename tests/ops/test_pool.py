@@ -268,3 +268,20 @@ class TestBadInput:
             "max_pool: `inputs` must have a batch axis, spatial axes and a channel axis: three axes or more. "
             "Received: shape (6, 3)."
         )
+
+
+@pytest.mark.parametrize("axes", [(9, 11), (8, 5), (1, 37)], ids=str)
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)], ids=str)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_windows_too_large_for_one_pass(axes, strides, padding):
+    """One axis after the other, by doubling: the values and gradients of TensorFlow, ties on equal cells included."""
+    x = tf.constant(np.random.default_rng(0).integers(0, 4, size=(2, 20, 40, 3)), tf.float32)
+    for ours, theirs in ((ops.max_pool, tf.nn.max_pool2d), (ops.average_pool, tf.nn.avg_pool2d)):
+        results = []
+        for pool in (ours, theirs):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = pool(x, axes, strides, padding if pool is ours else padding.upper())
+            results.append((y, tape.gradient(y, x, tf.reshape(tf.range(tf.size(y), dtype=tf.float32), y.shape))))
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)

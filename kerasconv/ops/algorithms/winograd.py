@@ -214,11 +214,8 @@ def _tile(window: Window, output: Sequence[Size], batch: Size, channels: int, fi
 def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, filters: int, m: int) -> float:
     """About how long it takes with tiles of `m` outputs, in seconds for each group."""
     p = problem("forward", batch, output, window, 1, channels, filters)
-    tiles, points, channels = (
-        p.batch * _tiles(window, p.output, m),
-        _points(m, window),
-        channels * math.prod(_blocks(window)),
-    )
+    tiles, points = p.batch * _tiles(window, p.output, m), _points(m, window)
+    channels *= math.prod(_blocks(window))
     moved = tiles * (channels + filters) + channels * filters
     return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved, 3)
 
