@@ -8,9 +8,6 @@ last column is what the choice costs: the time of what was chosen over that of t
 from __future__ import annotations
 
 import os
-import statistics
-import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.shapes import CONVOLUTIONS
+from benchmarks.timing import take_turns
 from kerasconv import geometry
 from kerasconv.ops.algorithms import ALGORITHMS
 from kerasconv.ops.algorithms.problem import problem
@@ -28,21 +26,6 @@ from kerasconv.ops.algorithms.problem import problem
 NAMES = ("direct", "gemm", "winograd", "fft")
 OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 _TOO_LONG = 2000  # milliseconds of the estimate above which an algorithm is not tried
-
-
-def medians(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str, float]:
-    """The median time of each function in milliseconds; they take turns for so many seconds."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(3):  # the third call is the first that is compiled
-        for function in functions.values():
-            function()
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(min(times.values(), key=len)) < 3:
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def main(
@@ -84,7 +67,8 @@ def row_of_case(case: Any, seconds: float, table: Table, console: Console) -> No
             compute = getattr(algorithm, operation)
             graph = tf.function(lambda a, b, f=compute, options=options: f(a, b, *options), autograph=False)
             functions[name] = lambda graph=graph, pair=tensors[operation]: graph(*pair)
-        measured = medians(functions, seconds)
+        timed = take_turns(functions, seconds)
+        measured = {name: 1000 * seen.quantiles()[1] for name, seen in timed.items()}
         chosen = min(measured, key=lambda name: estimates[name])
         cells = [f"{measured[n]:.1f} ({estimates[n]:.1f})" if n in measured else "" for n in NAMES]
         row = [case.name, operation, *cells, f"{measured[chosen] / min(measured.values()):.2f}"]
