@@ -4,13 +4,17 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-lowest lint bench scoreboard web web-test clean
+.PHONY: run test test-zoo test-lowest lint bench scoreboard web web-test clean
 
 run: .venv/installed
 	$(BIN)/kerasconv demo
 
 test: .venv/installed-$(EXTRAS)
 	$(BIN)/python -m pytest --numprocesses 2
+
+# Every model of the zoo; `make test` has one of each family.
+test-zoo: .venv/installed-$(EXTRAS)
+	$(BIN)/python -m pytest --numprocesses 2 -m large
 
 # The tests with the lowest version of everything that pyproject.toml allows.
 test-lowest: .venv-lowest/installed

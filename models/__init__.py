@@ -1,7 +1,8 @@
 """The zoo: reference networks built on the layers, as functions over tables.
 
 Each builder takes `layers`, the module that the layers come from: ours by default, or `keras.layers`, which gives the
-same graph on stock layers.
+same graph on stock layers. `kerasconv.models.network` says what else they have in common; what is known of a model
+beside how it is built stands in the table at the end of its file.
 
 Example:
     >>> import kerasconv
@@ -10,52 +11,76 @@ Example:
 """
 
 import difflib
-from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
+from kerasconv.models.entry import Entry as Entry
+from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
+from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
+from kerasconv.models.resnet import ZOO as _RESNET
+from kerasconv.models.resnet import resnet18 as resnet18
+from kerasconv.models.resnet import resnet34 as resnet34
+from kerasconv.models.resnet import resnet50 as resnet50
+from kerasconv.models.resnet import resnet101 as resnet101
+from kerasconv.models.resnet import resnet152 as resnet152
+from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
+from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
+from kerasconv.models.same_padding_stack import ZOO as _SAME_PADDING_STACK
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
 
-_BUILDERS: dict[str, Callable[..., keras.Model]] = {
-    "filter_bank": filter_bank,
-    "line_detector": line_detector,
-    "same_padding_stack": same_padding_stack,
+_ZOO: dict[str, Entry] = {
+    **_FILTER_BANK,
+    **_LINE_DETECTOR,
+    **_RESNET,
+    **_SAME_PADDING_STACK,
 }
 
 
-def list_models(pattern: str = "*") -> list[str]:
+def list_models(filter: str = "*", *, pretrained: bool | str | None = None, task: str | None = None) -> list[str]:
     """The names of the models in the zoo, in alphabetical order.
 
     Args:
-        pattern: Shell-style wildcards that a name must match.
+        filter: Shell-style wildcards that a name must match.
+        pretrained: `True` for those that have weights, `False` for those that have none, or a word, such as
+            `"imagenet"`, for those that have these.
+        task: What the models are for, such as `"classification"`.
 
     Example:
         >>> import kerasconv
-        >>> kerasconv.models.list_models("*_stack")
-        ['same_padding_stack']
+        >>> kerasconv.models.list_models("resne*", pretrained="imagenet")
+        ['resnet101', 'resnet152', 'resnet50']
     """
-    return [name for name in sorted(_BUILDERS) if fnmatchcase(name, pattern)]
+    return [
+        name
+        for name, entry in sorted(_ZOO.items())
+        if fnmatchcase(name, filter)
+        and (task is None or entry.task == task)
+        and (pretrained is None or pretrained in entry.pretrained or pretrained is bool(entry.pretrained))
+    ]
 
 
-def get_builder(name: str) -> Callable[..., keras.Model]:
-    """The function that builds a model.
+def get_entry(name: str) -> Entry:
+    """What the zoo's table says of a model: its builder, task, paper, published size.
 
     Args:
         name: One of `list_models()`.
 
     Raises:
         ValueError: If there is no such model.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.models.get_entry("resnet18").parameters
+        11689512
     """
-    if name not in _BUILDERS:
-        near = difflib.get_close_matches(str(name), _BUILDERS)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"create_model: `name` must be one of {', '.join(map(repr, list_models()))}. Received: name={name!r}.{hint}"
-        )
-    return _BUILDERS[name]
+    if name not in _ZOO:
+        near = difflib.get_close_matches(str(name), _ZOO)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else " `kerasconv list` shows them."
+        raise ValueError(f"create_model: `name` must be that of a model of the zoo. Received: name={name!r}.{hint}")
+    return _ZOO[name]
 
 
 def create_model(name: str, **options: Any) -> keras.Model:
@@ -73,4 +98,4 @@ def create_model(name: str, **options: Any) -> keras.Model:
         >>> kerasconv.models.create_model("line_detector", pooling="max").output_shape
         (None, 3, 3, 1)
     """
-    return get_builder(name)(**options)
+    return get_entry(name).build(**options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from kerasconv.models.entry import UNIT, Entry
 
 import kerasconv.layers
 
@@ -87,3 +88,16 @@ def filter_bank(
     kernels = np.stack([np.asarray(FILTERS[filter_name], "float32") for filter_name in names], -1)
     model.get_layer("filters").set_weights([np.tile(kernels[:, :, None, :], (1, 1, 1, channels))])
     return model
+
+
+ZOO = {
+    "filter_bank": Entry(
+        filter_bank,
+        "filter",
+        "I. Sobel, 1968; J. Prewitt, 1970; H. Scharr, 2000",
+        parameters=99,
+        source="its filters",
+        small={"input_shape": (9, 8, 3), "names": ["emboss", "sharpen"]},
+        preprocessing=UNIT,
+    )
+}

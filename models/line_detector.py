@@ -6,6 +6,7 @@ from types import ModuleType
 
 import keras
 import numpy as np
+from kerasconv.models.entry import UNIT, Entry
 
 import kerasconv.layers
 
@@ -85,3 +86,15 @@ def _check(argument: str, value: object, allowed: dict) -> None:
             f"line_detector: `{argument}` must be one of {', '.join(map(repr, allowed))}. "
             f"Received: {argument}={value!r}."
         )
+
+
+ZOO = {
+    "line_detector": Entry(
+        line_detector,
+        "filter",
+        'The tutorial, "Detecting Vertical Lines"',
+        parameters=10,
+        source="the tutorial",
+        preprocessing=UNIT,
+    )
+}

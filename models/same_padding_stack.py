@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+from kerasconv.models.entry import UNIT, Entry
 
 import kerasconv.layers
 
@@ -65,3 +66,14 @@ def same_padding_stack(
         ],
         name=name,
     )
+
+
+ZOO = {
+    "same_padding_stack": Entry(
+        same_padding_stack,
+        "classification",
+        'The tutorial, "How to use Same / Zero Padding with Keras?"',
+        small={"input_shape": (9, 8, 3), "classes": 4},
+        preprocessing=UNIT,
+    )
+}

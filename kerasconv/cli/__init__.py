@@ -66,7 +66,7 @@ def list_command(
     table = Table("Model", "Input", "Output", "Parameters", "What it is")
     for name in models.list_models(pattern):
         model = models.create_model(name)
-        summary = (models.get_builder(name).__doc__ or "").splitlines()[0]
+        summary = (models.get_entry(name).build.__doc__ or "").splitlines()[0]
         table.add_row(name, _shape(model.input_shape), _shape(model.output_shape), f"{model.count_params():,}", summary)
     console.print(table)
 

@@ -102,7 +102,12 @@ def test_each_channel_is_filtered_by_itself():
 
 
 def test_list_models():
-    assert models.list_models() == ["filter_bank", "line_detector", "same_padding_stack"]
+    assert {"filter_bank", "line_detector", "resnet18", "same_padding_stack"} <= set(models.list_models())
+    assert models.list_models(pretrained="imagenet", task="classification", filter="resnet*") == [
+        "resnet101",
+        "resnet152",
+        "resnet50",
+    ]
     assert models.list_models("*e_d*") == ["line_detector"]
     assert models.list_models("nothing") == []
 
@@ -114,8 +119,8 @@ def test_models_are_built_on_our_layers():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: models.create_model("line_detectr"), "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='line_detectr'. Did you mean 'line_detector'?"),
-        (lambda: models.create_model("zzz"), "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='zzz'."),
+        (lambda: models.create_model("line_detectr"), "create_model: `name` must be that of a model of the zoo. Received: name='line_detectr'. Did you mean 'line_detector'?"),
+        (lambda: models.create_model("zzz"), "create_model: `name` must be that of a model of the zoo. Received: name='zzz'. `kerasconv list` shows them."),
         (lambda: models.line_detector("oblique"), "line_detector: `orientation` must be one of 'vertical', 'horizontal', 'diagonal', 'antidiagonal'. Received: orientation='oblique'."),
         (lambda: models.line_detector(pooling="min"), "line_detector: `pooling` must be one of None, 'max', 'average', 'global_max', 'global_average'. Received: pooling='min'."),
         (lambda: models.line_detector(input_shape=(8, 8, 3)), "line_detector: `input_shape` must be a height, a width and 1, the number of channels. Received: input_shape=(8, 8, 3)."),

@@ -1,0 +1,252 @@
+"""What all builders of the zoo have in common: from a body, the paper's figure in code, to a function that builds.
+
+A body takes the layers, set to one data format, and the input; it gives the output, or the feature maps that a
+classifier stands on. `network` and `classifier` make a builder of it, with the options that each of them takes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import keras
+from kerasconv.models.weights import load_weights
+
+import kerasconv.layers
+from kerasconv.interop import convert_model
+
+Builder = Callable[..., keras.Model]
+Tensor = Any
+
+_DATA_FORMATS = ("channels_last", "channels_first")
+_POOLINGS = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
+
+_CLASSIFIER_ARGS = """
+        classes: Number of classes.
+        include_top: Whether the classifier comes on top of the feature maps.
+        pooling: Without it, what becomes of them: `None`, `"avg"` or `"max"` over the whole map.
+        classifier_activation: Activation of the last layer.
+        features_only: Whether to give the feature maps of all stages, as a list, rather than a classification."""
+
+_SHARED_ARGS = """
+        input_shape: Shape of one input, without the batch, in the order of `data_format`.{more}
+        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
+        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same graph on stock layers.
+        name: The model's name."""
+
+
+class Layers:
+    """The layers of `kerasconv.layers`, and of `keras.layers` where we have none, set to one data format.
+
+    Layers with an `axis`, as normalisation and concatenation have, get that of the channels.
+
+    Example:
+        >>> net = Layers("channels_first")
+        >>> net.Conv2D(8, 3).data_format, net.BatchNormalization().axis, net.Dense(2).units
+        ('channels_first', 1, 2)
+    """
+
+    def __init__(self, data_format: str):
+        self.data_format = data_format
+        self.channel_axis = -1 if data_format == "channels_last" else 1
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        layer = getattr(kerasconv.layers, kind, None) or getattr(keras.layers, kind)
+        parameters = inspect.signature(layer).parameters
+        if "data_format" in parameters:
+            return functools.partial(layer, data_format=self.data_format)
+        if "axis" in parameters:
+            return functools.partial(layer, axis=self.channel_axis)
+        return layer
+
+    def channels(self, x: Tensor) -> int:
+        """How many channels a feature map has."""
+        return x.shape[self.channel_axis]
+
+
+def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tensor]], Builder]:
+    """Makes a builder of a body, `body(net, x, *, option=default, ...)`, which gives the model's output.
+
+    The builder takes `input_shape`, the body's options, and `weights`, `data_format`, `layers` and `name`. The model's
+    input has the name of the body's second argument.
+
+    Args:
+        input_shape: What the builder takes by default, channels last.
+
+    Example:
+        >>> @network((None, None, 1))
+        ... def smoother(net, image, *, size=3):
+        ...     '''An average over each window.'''
+        ...     return net.AveragePooling2D(size, 1, "same", name="average")(image)
+        >>> smoother(size=5, data_format="channels_first").output_shape
+        (None, 1, None, None)
+    """
+
+    def decorate(body: Callable[..., Tensor]) -> Builder:
+        options = _options(body)
+
+        @functools.wraps(body)
+        def build(
+            input_shape: Any = input_shape,
+            *,
+            weights: Any = None,
+            data_format: str | None = None,
+            layers: ModuleType = kerasconv.layers,
+            name: str = body.__name__,
+            **given: Any,
+        ) -> keras.Model:
+            check_options(build, given, options)
+            return _model(build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name)
+
+        return _public(build, body, options, _SHARED_ARGS.format(more=""))
+
+    return decorate
+
+
+def average_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor:
+    """Global average pooling and a dense layer: the classifier of most networks since NiN."""
+    x = net.GlobalAveragePooling2D(name="avg_pool")(x)
+    return net.Dense(classes, activation=activation, name="predictions")(x)
+
+
+def classifier(
+    input_shape: tuple[int | None, ...], classes: int = 1000, top: Callable[..., Tensor] = average_top
+) -> Callable[[Callable[..., Sequence[Tensor]]], Builder]:
+    """Makes a builder of a body that gives feature maps, `body(net, image, ...)`, and a top that classifies the last.
+
+    The builder takes what one of `network` takes, and `classes`, `include_top`, `pooling`, `classifier_activation` and
+    `features_only`. Options of the top, behind its four arguments, are options of the builder too.
+
+    Args:
+        input_shape: What the builder takes by default, channels last.
+        classes: Likewise.
+        top: `top(net, x, classes, activation, ...)`, from feature maps to probabilities.
+
+    Example:
+        >>> @classifier((8, 8, 1), classes=10)
+        ... def tiny(net, image, *, filters=4):
+        ...     '''A convolution, and the usual top.'''
+        ...     return [net.Conv2D(filters, 3, activation="relu", name="conv")(image)]
+        >>> tiny(classes=3).output_shape, tiny(include_top=False, pooling="max", filters=5).output_shape
+        ((None, 3), (None, 5))
+    """
+
+    def decorate(body: Callable[..., Sequence[Tensor]]) -> Builder:
+        of_body, of_top = _options(body), _options(top)
+
+        @functools.wraps(body)
+        def build(
+            input_shape: Any = input_shape,
+            classes: int = classes,
+            *,
+            include_top: bool = True,
+            pooling: str | None = None,
+            weights: Any = None,
+            classifier_activation: Any = "softmax",
+            features_only: bool = False,
+            data_format: str | None = None,
+            layers: ModuleType = kerasconv.layers,
+            name: str = body.__name__,
+            **given: Any,
+        ) -> keras.Model:
+            check_options(build, given, of_body | of_top)
+            check_classes(build.__name__, classes)
+            if pooling is not None and pooling not in _POOLINGS:
+                raise ValueError(f"{build.__name__}: `pooling` must be None, 'avg' or 'max'. Received: {pooling!r}.")
+
+            def whole(net: Layers, image: Tensor) -> Tensor:
+                features = body(net, image, **{key: value for key, value in given.items() if key in of_body})
+                if features_only:
+                    return list(features)
+                if include_top:
+                    chosen = {key: value for key, value in given.items() if key in of_top}
+                    return top(net, features[-1], classes, classifier_activation, **chosen)
+                return getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
+
+            return _model(build, whole, input_shape, weights, data_format, layers, name)
+
+        return _public(build, body, of_body | of_top, _SHARED_ARGS.format(more=_CLASSIFIER_ARGS))
+
+    return decorate
+
+
+def _model(
+    build: Builder,
+    body: Callable[..., Tensor],
+    input_shape: Any,
+    weights: Any,
+    data_format: Any,
+    layers: Any,
+    name: str,
+) -> keras.Model:
+    data_format = data_format or keras.config.image_data_format()
+    if data_format not in _DATA_FORMATS:
+        raise ValueError(
+            f"{build.__name__}: `data_format` must be one of {', '.join(map(repr, _DATA_FORMATS))}, or None. "
+            f"Received: data_format={data_format!r}."
+        )
+    if layers not in (kerasconv.layers, keras.layers):
+        raise ValueError(f"{build.__name__}: `layers` must be kerasconv.layers or keras.layers. Received: {layers!r}.")
+    default = inspect.signature(build).parameters["input_shape"].default
+    if input_shape is default and data_format == "channels_first":
+        input_shape = (default[-1], *default[:-1])
+    check_shape(build.__name__, input_shape, len(default), data_format)
+    argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
+    inputs = keras.Input(tuple(input_shape), name=argument)
+    model = keras.Model(inputs, body(Layers(data_format), inputs), name=name)
+    if layers is keras.layers:
+        model = convert_model(model, to="keras")
+    if weights is not None:
+        load_weights(model, weights, build.__name__)
+    return model
+
+
+def check_shape(caller: str, shape: Any, rank: int, data_format: str) -> None:
+    """Raises unless a builder's `input_shape` has so many entries, positive ones, and a number of channels."""
+    entries = list(shape) if isinstance(shape, Sequence) else []
+    channels = entries[-1 if data_format == "channels_last" else 0] if entries else None
+    valid = all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n > 0) for n in entries)
+    if len(entries) != rank or not valid or channels is None:
+        raise ValueError(
+            f"{caller}: `input_shape` must have {rank} entries, positive ints or None, with a known number of channels "
+            f"({data_format}). Received: input_shape={shape!r}."
+        )
+
+
+def check_classes(caller: str, classes: Any) -> None:
+    """Raises unless a builder's `classes` is a positive int."""
+    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+        raise ValueError(f"{caller}: `classes` must be an int, at least 1. Received: classes={classes!r}.")
+
+
+def check_options(build: Builder, given: dict[str, Any], known: dict[str, inspect.Parameter]) -> None:
+    """Raises if a builder is given an option that neither it nor its body knows."""
+    unknown = [option for option in given if option not in known]
+    if unknown:
+        raise TypeError(
+            f"{build.__name__}: an option must be one of {', '.join(inspect.signature(build).parameters)}. "
+            f"Received: {unknown[0]!r}."
+        )
+
+
+def _options(body: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword-only arguments of a body or a top."""
+    parameters = inspect.signature(body).parameters.items()
+    return {name: p for name, p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _public(build: Any, body: Callable[..., Any], options: dict[str, inspect.Parameter], shared: str) -> Builder:
+    """The builder, with the signature and the documentation that it has for its users."""
+    signature = inspect.signature(build, follow_wrapped=False)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    build.__signature__ = signature.replace(parameters=[*own, *options.values()], return_annotation=keras.Model)
+    before, heading, after = (body.__doc__ or "").partition(
+        "    Args:" if "    Args:" in body.__doc__ else "    References:"
+    )
+    args = f"    Args:{shared}" + ("" if heading == "    Args:" else f"\n\n{heading}")
+    build.__doc__ = before + args + after if heading else body.__doc__
+    return build

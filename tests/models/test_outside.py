@@ -1,0 +1,99 @@
+"""Models of the zoo beside those of `keras.applications` and torchvision, with the same weights."""
+
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from kerasconv.models.weights import assign, state_of, torch_names
+
+from kerasconv import models
+from kerasconv.interop import load_torch
+from tests.models.test_zoo import inputs_for, one_of_each_family, small
+
+
+def of_source(source):
+    """The models whose table names this implementation as their source."""
+    for param in one_of_each_family():
+        if models.get_entry(*param.values).source.startswith(source):
+            yield param
+
+
+def randomise(model):
+    """Weights that would show an exchange: none is 0 or 1, as biases and moving averages are at first."""
+    generator = np.random.default_rng(3)
+    for variable in model.weights:
+        noise = generator.uniform(0.5, 1.5, variable.shape)
+        one_dimensional = len(variable.shape) == 1
+        variable.assign(noise if one_dimensional else np.asarray(variable) * noise)
+
+
+@pytest.mark.parametrize("name", list(of_source("keras.applications")))
+def test_equal_to_keras_applications(name):
+    """Layer by layer, by their names: the same activations; and of the output, the same gradients."""
+    entry = models.get_entry(name)
+    ours = small(name)
+    stock = getattr(keras.applications, entry.source.rpartition(".")[2])(weights=None, **entry.small)
+    randomise(stock)
+    assign(ours, state_of(stock), name)
+    shared = [layer.name for layer in ours.layers if layer.name in {layer.name for layer in stock.layers}]
+    assert len(shared) > 0.9 * len(ours.layers)
+    x = inputs_for(ours)
+
+    def measure(model):
+        probe = keras.Model(model.input, [model.get_layer(name).output for name in shared])
+        with tf.GradientTape() as tape:
+            activations = probe(x)
+            loss = tf.reduce_sum(activations[-1] ** 2)
+        weights = {v.path: v.value for v in model.trainable_variables}
+        return activations, tape.gradient(loss, weights)
+
+    (activations, gradients), (expected, expected_gradients) = measure(ours), measure(stock)
+    for layer, y, z in zip(shared, activations, expected, strict=True):
+        np.testing.assert_allclose(y, z, rtol=1e-3, atol=1e-4 * np.abs(z).max(), err_msg=layer)
+    for path, gradient in expected_gradients.items():
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(gradients[path], gradient, rtol=1e-3, atol=1e-3 * scale, err_msg=path)
+
+
+def torchvision_models():
+    """The module `torchvision.models`.
+
+    The wheels of PyPI bring operators that only PyTorch's build for CUDA has. No network needs them, but describing
+    them, which happens at import, fails with another build.
+    """
+    pytest.importorskip("torch")
+    sys.modules.setdefault("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
+    return pytest.importorskip("torchvision").models
+
+
+@pytest.mark.parametrize("name", list(of_source("torchvision")))
+def test_equal_to_torchvision(name):
+    """The same output, and the same gradient of the input, when evaluating."""
+    torchvision = torchvision_models()
+    import torch
+
+    entry = models.get_entry(name)
+    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    theirs = torchvision.get_model(entry.source.split()[1], weights=None, num_classes=entry.small["classes"], **options)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in theirs.state_dict().values():
+            if value.is_floating_point() and value.ndim == 1:
+                value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+    ours = small(name, classifier_activation=None)
+    load_torch(ours, theirs.state_dict(), torch_names(ours, name))
+    x = inputs_for(ours)
+    image = torch.tensor(np.moveaxis(x, -1, 1), requires_grad=True)
+    z = theirs.eval()(image)
+    (z**2).sum().backward()
+    z = z.detach().numpy()
+    with tf.GradientTape() as tape:
+        tape.watch(tensor := tf.constant(x))
+        y = ours(tensor)
+        loss = tf.reduce_sum(y**2)
+    np.testing.assert_allclose(y, z, rtol=1e-3, atol=1e-4 * np.abs(z).max())
+    expected = np.moveaxis(image.grad.numpy(), 1, -1)
+    np.testing.assert_allclose(tape.gradient(loss, tensor), expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())

@@ -1,0 +1,99 @@
+"""What holds for every model of the zoo, by its table. A model is tested the moment it stands there."""
+
+import importlib
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasconv
+from kerasconv import models
+
+FAMILIES = sorted(path.stem for path in pathlib.Path(models.__file__).parent.glob("*.py"))
+
+
+def one_of_each_family():
+    """The names of all models; those behind the first one in the table of their family are for `make test-zoo`."""
+    for family in FAMILIES:
+        for i, name in enumerate(getattr(importlib.import_module(f"kerasconv.models.{family}"), "ZOO", {})):
+            yield pytest.param(name, id=name, marks=[pytest.mark.large] if i else [])
+
+
+every_model = pytest.mark.parametrize("name", list(one_of_each_family()))
+
+
+def small(name, **options):
+    """The model at a small size, with the same weights each time."""
+    keras.utils.set_random_seed(0)
+    entry = models.get_entry(name)
+    options = {**entry.small, **options}
+    if options.get("data_format") == "channels_first" and "input_shape" in options:
+        *spatial, channels = options["input_shape"]
+        options["input_shape"] = (channels, *spatial)
+    return models.create_model(name, **options)
+
+
+def inputs_for(model, batch=2):
+    shape = [n or 16 for n in model.input_shape[1:]]
+    return np.random.default_rng(1).uniform(size=(batch, *shape)).astype("float32")
+
+
+def to_channels_first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def test_all_families_are_in_the_zoo():
+    assert sorted(param.values[0] for param in one_of_each_family()) == models.list_models()
+
+
+@every_model
+def test_the_published_number_of_parameters(name):
+    entry = models.get_entry(name)
+    if entry.parameters is None:
+        pytest.skip("nobody has published one")
+    assert sum(int(np.prod(v.shape)) for v in models.create_model(name).trainable_variables) == entry.parameters
+    assert entry.source
+
+
+@every_model
+def test_both_data_formats_give_the_same(name):
+    last, first = small(name, data_format="channels_last"), small(name, data_format="channels_first")
+    first.set_weights(last.get_weights())
+    x = inputs_for(last)
+    for ours, theirs in zip(keras.tree.flatten(last(x)), keras.tree.flatten(first(to_channels_first(x))), strict=True):
+        ours = ours if ours.shape == theirs.shape else to_channels_first(ours)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_every_parameter_receives_a_gradient(name):
+    model = small(name)
+    with tf.GradientTape() as tape:
+        outputs = keras.tree.flatten(model(inputs_for(model), training=True))
+        weights = [np.random.default_rng(2).normal(size=y.shape).astype("float32") for y in outputs]
+        loss = sum(tf.reduce_sum(y * w) for y, w in zip(outputs, weights, strict=True))
+    gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+    without = [v.path for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None]
+    assert not without
+    assert all(np.isfinite(g).all() for g in gradients)
+
+
+@every_model
+def test_to_stock_keras_and_back(name):
+    ours = small(name)
+    stock = kerasconv.convert_model(ours, to="keras")
+    assert not any(type(layer).__module__.startswith("kerasconv") for layer in stock.layers)
+    back = kerasconv.convert_model(stock, to="kerasconv")
+    x = inputs_for(ours)
+    for expected, y, z in zip(*map(keras.tree.flatten, (ours(x), stock(x), back(x))), strict=True):
+        np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_export(name, tmp_path):
+    """To an ONNX file, which ONNX Runtime runs; the export verifies that the outputs are equal."""
+    report = kerasconv.export.to_onnx(small(name), tmp_path / "model.onnx")
+    assert report.passed
