@@ -5,25 +5,23 @@ Commands import what they need when they run, so that `--help` and mistakes are 
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    import keras
+from kerasconv.cli import training
+from kerasconv.cli.shared import NameArgument, SetOption, console, load_model, parse
 
+if TYPE_CHECKING:
     from kerasconv.export import ParityReport
     from kerasconv.export.parity import Parity
-
-console = Console()
 
 
 class _NoVerdictError(Exception):
@@ -36,15 +34,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Convolution and pooling for Keras 3: look at models, run them on images, export and verify them.\n\n"
+    help="Convolution and pooling for Keras 3: look at models, run them on images, train, export and verify them.\n\n"
     "Start with `kerasconv demo`, then `kerasconv list`.",
 )
 
-NameArgument = Annotated[str, typer.Argument(help="A model of the zoo (see `kerasconv list`), or a `.keras` file.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option of the model's builder, such as `pooling=max`."),
-]
+app.add_typer(training.app)
+
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
 
 
@@ -77,7 +72,7 @@ def show(name: NameArgument, set_: SetOption = None) -> None:
 
     Example: `kerasconv show line_detector --set pooling=average`
     """
-    _model(name, set_).summary()
+    load_model(name, set_).summary()
 
 
 @app.command()
@@ -95,14 +90,14 @@ def run(
     from kerasconv.cli import images
 
     pixels = images.read(image)
-    model = _model(name, set_)
+    model = load_model(name, set_)
     if len(model.output_shape) != 4:
         raise ValueError(
             f"run: the model must give feature maps (batch, height, width, channels). "
             f"Received: {name!r}, whose output has the shape {_shape(model.output_shape)}."
         )
     if not name.endswith(".keras"):  # a model of the zoo takes the size of the image
-        model = _model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
+        model = load_model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
     maps = model.predict(images.fit(pixels, model.input_shape)[None], verbose=0)[0]
     images.write(output, images.montage(maps), overwrite=overwrite)
     console.print(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
@@ -131,14 +126,14 @@ def export(
     formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx, "litert": exporters.to_litert}
     if format_ not in formats:
         raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, formats))}. Received: {format_!r}.")
-    options, known = _parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
+    options, known = parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
     unknown = [key for key in options if key not in known or key == "overwrite"]
     if unknown:
         raise ValueError(
             f"export: an `--option` of {format_!r} must be one of {', '.join(k for k in known if k != 'overwrite')}. "
             f"Received: {unknown[0]!r}."
         )
-    report = formats[format_](_model(name, set_), output, overwrite=overwrite, **options)
+    report = formats[format_](load_model(name, set_), output, overwrite=overwrite, **options)
     console.print(parity_table([report]))
     console.print(f"Wrote {output}")
 
@@ -170,7 +165,7 @@ def verify(
     from kerasconv import export as exporters
 
     try:
-        keras_model = None if model is None else _model(model, set_)
+        keras_model = None if model is None else load_model(model, set_)
         report = exporters.verify(path, keras_model, tolerance=tolerance, runtimes=runtime or None)
     except Exception as error:
         raise _NoVerdictError(str(error) or type(error).__name__) from error
@@ -225,33 +220,6 @@ def _verdict(row: Parity) -> str:
         return "[green]equal[/green]"
     misplaced = f", {row.misplaced} NaN" if row.misplaced else ""
     return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
-
-
-def _model(name: str, settings: list[str] | None) -> keras.Model:
-    """The model that a person asked for."""
-    import keras
-
-    from kerasconv import layers, models  # our layers must be known before a file is read
-
-    if not name.endswith(".keras"):
-        return models.create_model(name, **_parse(settings))
-    if settings:
-        raise ValueError("--set: only models of the zoo have options. Received: a `.keras` file.")
-    return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
-
-
-def _parse(settings: list[str] | None, name: str = "--set") -> dict[str, Any]:
-    """`["a=1", "b=max"]` as `{"a": 1, "b": "max"}`."""
-    options = {}
-    for setting in settings or []:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.isidentifier():
-            raise ValueError(f"{name}: must have the form KEY=VALUE. Received: {setting!r}.")
-        try:
-            options[key] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[key] = text
-    return options
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
