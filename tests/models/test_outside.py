@@ -51,7 +51,7 @@ def test_equal_to_keras_applications(name):
     randomise(stock)
     assign(ours, state_of(stock), name)
     shared = [layer.name for layer in ours.layers if layer.name in {layer.name for layer in stock.layers}]
-    assert len(shared) > 0.85 * len(ours.layers)  # VGG has dropout, as in the paper
+    assert {layer.name for layer in ours.layers if layer.weights} | {ours.layers[-1].name} <= set(shared)
     x = inputs_for(ours).astype("float64")
 
     def measure(model):
