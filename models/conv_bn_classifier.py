@@ -19,7 +19,7 @@ def conv_bn_classifier(net: Layers, image: Tensor) -> list[Tensor]:
     """The tutorial's `Convolutional`, mended: 10,314 parameters.
 
     Its stride of 2 over maps padded by one on either side is what `"same"` does not mean: on even sizes Keras pads at
-    the end only. Images of 8x8 are the smallest, whose maps the 4x4 pooling takes to one cell.
+    the end only. Images of 8x8 do as well: the 4x4 pooling takes their maps to one cell.
 
     References:
         The tutorial, "Pooling with Pytorch". Its module cannot be built: `nn.AvgPool2D` should be `nn.AvgPool2d`, and

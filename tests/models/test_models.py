@@ -94,6 +94,14 @@ def test_weights_from_a_file(name, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_lenet5_has_the_papers_layers():
+    """Section II.B counts 156, 48,120 and 10,164; S2 and S4, whose means have weights there, have none here."""
+    counts = {layer.name: layer.count_params() for layer in models.lenet5().layers}
+    assert (counts["C1"], counts["C5"], counts["F6"]) == (156, 48_120, 10_164)
+    assert (counts["C3"], counts["S2"], counts["S4"]) == (6 * 16 * 25 + 16, 0, 0)
+    assert models.lenet5().get_layer("C5").output.shape == (None, 1, 1, 120)
+
+
 def test_filters_do_what_they_are_called():
     steps = np.zeros((1, 6, 7, 1), "float32")
     steps[:, :, 4:] = 1  # a vertical edge, brighter to the right
