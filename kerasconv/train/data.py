@@ -51,19 +51,26 @@ class Inputs:
     """What a model takes.
 
     Attributes:
-        shape: Of one input, channels last.
-        preprocessing: What is done with pixels from 0 to 255; `None` if the model takes no images.
-        data_format: Where the model has its channels.
+        shape: Of one input.
+        preprocessing: What becomes of pixels from 0 to 255; `None` if the model takes no images.
     """
 
     shape: tuple[int, ...]
-    preprocessing: Preprocessing | None
-    data_format: str = "channels_last"
+    preprocessing: Preprocessing | None = None
 
-    def of_pixels(self, pixels: Array) -> Array:
-        """An image `(height, width, channels)` of pixels from 0 to 255 as the model takes it, channels last."""
+    @property
+    def channels_first(self) -> bool:
+        """Whether the model has the channels of an image in front."""
+        return self.preprocessing is not None and self.shape != (*self.preprocessing.size, self.preprocessing.channels)
+
+    def check_images(self) -> None:
+        """Raises unless the model takes images."""
         if self.preprocessing is None:
             raise ValueError(f"load: a model must take images to be given any. Received: one that takes {self.shape}.")
+
+    def of_pixels(self, pixels: Array) -> Array:
+        """An image `(height, width, channels)` of pixels from 0 to 255 as the model takes it."""
+        self.check_images()
         given, wanted = pixels.shape[-1], self.preprocessing.channels
         if (given, wanted) == (1, 3):
             pixels = np.repeat(pixels, 3, axis=-1)
@@ -71,7 +78,8 @@ class Inputs:
             pixels = pixels @ np.float32([[0.299], [0.587], [0.114]])  # as JPEG and Pillow do it: ITU-R BT.601
         elif given != wanted:
             raise ValueError(f"load: images must have 1 or 3 channels. Received: {given}.")
-        return np.asarray(self.preprocessing.of_pixels(pixels[None])[0])
+        image = np.asarray(self.preprocessing.of_pixels(pixels[None])[0])
+        return np.moveaxis(image, -1, 0) if self.channels_first else image
 
 
 def inputs_of(name: str, options: Mapping[str, Any]) -> Inputs:
@@ -84,21 +92,17 @@ def inputs_of(name: str, options: Mapping[str, Any]) -> Inputs:
     known = inspect.signature(entry.build).parameters
     if "classes" not in known:
         raise ValueError(f"train: the model must be a classifier. Received: {name!r}, whose task is {entry.task!r}.")
-    if "classes" in options:
-        raise ValueError(
-            f"train: `classes` is the number of classes in the data. Received: classes={options['classes']!r}."
-        )
-    default = known["input_shape"].default
-    data_format = options.get("data_format") or keras.config.image_data_format()
-    shape = tuple(options.get("input_shape", default))
-    if data_format == "channels_first" and "input_shape" in options:
-        shape = (*shape[1:], shape[0])
+    shape = tuple(options.get("input_shape", known["input_shape"].default))
+    first = (options.get("data_format") or keras.config.image_data_format()) == "channels_first"
+    last_to_first = first and "input_shape" not in options
+    if last_to_first:
+        shape = (shape[-1], *shape[:-1])
     if None in shape:
         raise ValueError(f"train: `input_shape` must be known. Received: input_shape={shape!r}.")
-    preprocessing = None
-    if entry.preprocessing is not None and len(shape) == 3:
-        preprocessing = Preprocessing(shape[:2], shape[2], **entry.preprocessing)
-    return Inputs(shape, preprocessing, data_format)
+    if entry.preprocessing is None or len(shape) != 3:
+        return Inputs(shape)
+    channels, *size = shape if first else (shape[-1], *shape[:-1])
+    return Inputs(shape, Preprocessing(tuple(size), channels, **entry.preprocessing))
 
 
 def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip") -> Data:
@@ -131,8 +135,6 @@ def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip
         )
     if len(data.labels) < 2:
         raise ValueError(f"load: the data must have at least two classes. Received: {', '.join(data.labels)}.")
-    if inputs.data_format == "channels_first":
-        return Data(np.moveaxis(data.x, -1, 1), data.y, data.labels, data.unreadable, data.fingerprint)
     return data
 
 
@@ -186,6 +188,7 @@ def _classes(y: Array, names: Array | None) -> tuple[tuple[str, ...], Array]:
 
 
 def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
+    inputs.check_images()
     labels = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
     files = [
         (file, label)
@@ -196,7 +199,7 @@ def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
     x, y = _room(len(files), inputs.shape), []
     unreadable, digest = [], hashlib.sha256()
     for file, label in files:
-        pixels = read_pixels(file, inputs.shape[-1])
+        pixels = read_pixels(file, inputs.preprocessing.channels)
         if pixels is None:
             if bad_images == "fail":
                 raise ValueError(f"load: images must be files that Pillow can decode. Received: {str(file)!r}.")
@@ -235,14 +238,14 @@ def read_image(file: Path, inputs: Inputs) -> Array:
     Raises:
         ValueError: If it cannot be decoded.
     """
-    pixels = read_pixels(file, inputs.preprocessing.channels if inputs.preprocessing else 3)
+    inputs.check_images()
+    pixels = read_pixels(file, inputs.preprocessing.channels)
     if pixels is None:
         reason = "cannot be decoded" if file.is_file() else "is no file"
         raise ValueError(
             f"predict: an image must be a file that Pillow can decode. Received: {str(file)!r}, which {reason}."
         )
-    x = inputs.of_pixels(pixels)
-    return np.moveaxis(x, -1, 0) if inputs.data_format == "channels_first" else x
+    return inputs.of_pixels(pixels)
 
 
 def _each(images: Array, inputs: Inputs) -> Array:
@@ -256,7 +259,8 @@ def _room(examples: int, shape: tuple[int, ...]) -> Array:
     """An array for so many examples, in memory or, if they are too large, in a temporary file without a name."""
     if 4 * examples * np.prod(shape, dtype=float) <= IN_MEMORY:
         return np.empty((examples, *shape), "float32")
-    return np.memmap(tempfile.TemporaryFile(), "float32", shape=(examples, *shape))
+    with tempfile.TemporaryFile() as file:  # it stays until the array is gone
+        return np.memmap(file, "float32", shape=(examples, *shape))
 
 
 def _fingerprint(x: Array, y: Array, labels: Sequence[str]) -> str:
@@ -264,6 +268,20 @@ def _fingerprint(x: Array, y: Array, labels: Sequence[str]) -> str:
     for array in (x, y.astype("int64")):
         digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def differing_names(known: Sequence[str], arrived: Sequence[str]) -> str | None:
+    """How class names differ from those that are known, in words; `None` if they do not."""
+    lacking = [name for name in known if name not in arrived]
+    new = [name for name in arrived if name not in known]
+    parts = [
+        f"{what} {', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}"
+        for what, names in (("without", lacking), ("with", new))
+        if names
+    ]
+    if parts:
+        return " and ".join(parts)
+    return None if tuple(known) == tuple(arrived) else "the same in another order"
 
 
 def split(data: Data, fraction: float, seed: int) -> tuple[Array, Array]:

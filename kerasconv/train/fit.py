@@ -22,7 +22,7 @@ import tensorflow as tf
 from kerasconv import models
 from kerasconv.export.artifacts import staged
 from kerasconv.train.checkpoint import Checkpoint
-from kerasconv.train.data import Batches, Data, Inputs, ShuffledBatches, inputs_of, load, split
+from kerasconv.train.data import Batches, Data, Inputs, ShuffledBatches, differing_names, inputs_of, load, split
 from kerasconv.train.report import Report, measure
 from kerasconv.train.trained import Trained, gives_probabilities, save_trained
 
@@ -132,6 +132,10 @@ def train(
             f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
             f"Received: {str(output)!r}."
         )
+    if "classes" in plan.options:
+        raise ValueError(
+            f"train: `classes` is the number of classes in the data. Received: classes={plan.options['classes']!r}."
+        )
     inputs = inputs_of(plan.name, plan.options)
     data = load(plan.data, inputs, plan.bad_images)
     learnt, held_out = split(data, plan.validation_split, plan.seed)
@@ -187,9 +191,9 @@ def _build(plan: Plan, data: Data, inputs: Inputs) -> tuple[keras.Model, keras.M
             f"whose output has the shape {model.output_shape}."
         )
     model.layers[-1].dtype_policy = "float32"  # probabilities and loss, whatever the rest computes in
+    data_format = "channels_first" if inputs.channels_first else "channels_last"
     augment = [
-        AUGMENTATIONS[word](dtype="float32", data_format=inputs.data_format, name=f"augment_{word}")
-        for word in plan.augment
+        AUGMENTATIONS[word](dtype="float32", data_format=data_format, name=f"augment_{word}") for word in plan.augment
     ]
     trainer = keras.Sequential([keras.Input(data.x.shape[1:]), *augment, model])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not gives_probabilities(model))
@@ -222,11 +226,8 @@ def _same_run(plan: Plan, data: Data, output: Path) -> None:
     now = json.loads(json.dumps({**dataclasses.asdict(plan), "labels": data.labels, "fingerprint": data.fingerprint}))
     if (output / RUN).exists():
         before = json.loads((output / RUN).read_text())
-        if before["labels"] != now["labels"]:
-            raise ValueError(
-                f"train: a resumed run must have the same class names. Received: {', '.join(now['labels'])}, not "
-                f"{', '.join(before['labels'])}."
-            )
+        if difference := differing_names(before["labels"], now["labels"]):
+            raise ValueError(f"train: in a resumed run, the class names must be as before. Received: {difference}.")
         for name in now:
             if name not in ("epochs", "data", "labels") and before.get(name) != now[name]:
                 what = "the data must be" if name == "fingerprint" else f"`{name}` must be"

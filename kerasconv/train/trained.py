@@ -14,7 +14,7 @@ import numpy as np
 from kerasconv import layers, models
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import staged
-from kerasconv.train.data import Data, Inputs, inputs_of, split
+from kerasconv.train.data import Data, Inputs, differing_names, inputs_of, split
 
 Array = np.ndarray[Any, Any]
 
@@ -59,11 +59,8 @@ class Trained:
         Raises:
             ValueError: If they are others.
         """
-        if self.labels is not None and self.labels != data.labels:
-            raise ValueError(
-                f"evaluate: the data must have the model's class names, {', '.join(self.labels)}. "
-                f"Received: {', '.join(data.labels)}."
-            )
+        if self.labels is not None and (difference := differing_names(self.labels, data.labels)):
+            raise ValueError(f"evaluate: the data must have the model's class names. Received: {difference}.")
         if self.model.output_shape != (None, len(data.labels)):
             raise ValueError(
                 f"evaluate: the model must give one number for each of {len(data.labels)} classes. Received: an output "
