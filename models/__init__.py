@@ -20,6 +20,10 @@ from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
+from kerasconv.models.preset import PresetInfo as PresetInfo
+from kerasconv.models.preset import from_preset as from_preset
+from kerasconv.models.preset import preset_info as preset_info
+from kerasconv.models.preset import save_to_preset as save_to_preset
 from kerasconv.models.resnet import ZOO as _RESNET
 from kerasconv.models.resnet import resnet18 as resnet18
 from kerasconv.models.resnet import resnet34 as resnet34

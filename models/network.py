@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -33,10 +34,23 @@ _CLASSIFIER_ARGS = """
 
 _SHARED_ARGS = """
         input_shape: Shape of one input, without the batch, in the order of `data_format`.{more}
-        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
+        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file or preset.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same graph on stock layers.
         name: The model's name."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a model was built: what `create_model` takes to build one like it. Its attribute `origin` has it.
+
+    Attributes:
+        name: The builder's name.
+        options: What it was given or took by default, but for the weights; `layers` by the name of their package.
+    """
+
+    name: str
+    options: Mapping[str, Any]
 
 
 class Layers:
@@ -100,7 +114,9 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
             **given: Any,
         ) -> keras.Model:
             check_options(build, given, options)
-            return _model(build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name)
+            return _model(
+                build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name, given
+            )
 
         return _public(build, body, options, _SHARED_ARGS.format(more=""))
 
@@ -167,7 +183,14 @@ def classifier(
                     return top(net, features[-1], classes, classifier_activation, **chosen)
                 return getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
 
-            return _model(build, whole, input_shape, weights, data_format, layers, name)
+            shared = {
+                "classes": classes,
+                "include_top": include_top,
+                "pooling": pooling,
+                "classifier_activation": classifier_activation,
+                "features_only": features_only,
+            }
+            return _model(build, whole, input_shape, weights, data_format, layers, name, shared | given)
 
         return _public(build, body, of_body | of_top, _SHARED_ARGS.format(more=_CLASSIFIER_ARGS))
 
@@ -182,6 +205,7 @@ def _model(
     data_format: Any,
     layers: Any,
     name: str,
+    options: dict[str, Any],
 ) -> keras.Model:
     data_format = data_format or keras.config.image_data_format()
     if data_format not in _DATA_FORMATS:
@@ -200,6 +224,9 @@ def _model(
     model = keras.Model(inputs, body(Layers(data_format), inputs), name=name)
     if layers is keras.layers:
         model = convert_model(model, to="keras")
+    package = layers.__name__.split(".")[0]
+    options = {"input_shape": input_shape, "data_format": data_format, "layers": package, "name": name, **options}
+    model.origin = Origin(build.__name__, options)
     if weights is not None:
         load_weights(model, weights, build.__name__)
     return model
