@@ -15,11 +15,26 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
+from kerasconv.models.alexnet import ZOO as _ALEXNET
+from kerasconv.models.alexnet import alexnet as alexnet
+from kerasconv.models.alexnet import zfnet as zfnet
+from kerasconv.models.all_convolutional import ZOO as _ALL_CONVOLUTIONAL
+from kerasconv.models.all_convolutional import all_convolutional as all_convolutional
+from kerasconv.models.conv_bn_classifier import ZOO as _CONV_BN_CLASSIFIER
+from kerasconv.models.conv_bn_classifier import conv_bn_classifier as conv_bn_classifier
+from kerasconv.models.conv_pool_classifier import ZOO as _CONV_POOL_CLASSIFIER
+from kerasconv.models.conv_pool_classifier import conv_pool_classifier as conv_pool_classifier
 from kerasconv.models.entry import Entry as Entry
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
+from kerasconv.models.googlenet import ZOO as _GOOGLENET
+from kerasconv.models.googlenet import googlenet as googlenet
+from kerasconv.models.lenet import ZOO as _LENET
+from kerasconv.models.lenet import lenet5 as lenet5
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
+from kerasconv.models.nin import ZOO as _NIN
+from kerasconv.models.nin import nin as nin
 from kerasconv.models.preset import PresetInfo as PresetInfo
 from kerasconv.models.preset import from_preset as from_preset
 from kerasconv.models.preset import preset_info as preset_info
@@ -34,12 +49,28 @@ from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
 from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
 from kerasconv.models.same_padding_stack import ZOO as _SAME_PADDING_STACK
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
+from kerasconv.models.squeezenet import ZOO as _SQUEEZENET
+from kerasconv.models.squeezenet import squeezenet1_1 as squeezenet1_1
+from kerasconv.models.vgg import ZOO as _VGG
+from kerasconv.models.vgg import vgg11 as vgg11
+from kerasconv.models.vgg import vgg13 as vgg13
+from kerasconv.models.vgg import vgg16 as vgg16
+from kerasconv.models.vgg import vgg19 as vgg19
 
 _ZOO: dict[str, Entry] = {
+    **_ALEXNET,
+    **_ALL_CONVOLUTIONAL,
+    **_CONV_BN_CLASSIFIER,
+    **_CONV_POOL_CLASSIFIER,
     **_FILTER_BANK,
+    **_GOOGLENET,
+    **_LENET,
     **_LINE_DETECTOR,
+    **_NIN,
     **_RESNET,
     **_SAME_PADDING_STACK,
+    **_SQUEEZENET,
+    **_VGG,
 }
 
 

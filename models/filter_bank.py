@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
+from kerasconv.models.network import finish, settle
 
 import kerasconv.layers
 
@@ -31,9 +32,11 @@ FILTERS: dict[str, Any] = {
 
 def filter_bank(
     names: Sequence[str] | str = tuple(FILTERS),
-    input_shape: tuple[int | None, int | None, int] = (None, None, 1),
+    input_shape: tuple[int | None, ...] = (None, None, 1),
     *,
     padding: Any = "same",
+    weights: Any = None,
+    data_format: str | None = None,
     layers: ModuleType = kerasconv.layers,
     name: str = "filter_bank",
 ) -> keras.Sequential:
@@ -43,8 +46,10 @@ def filter_bank(
         names: Filters out of `sobel_vertical`, `sobel_horizontal`, `prewitt_vertical`, `prewitt_horizontal`,
             `scharr_vertical`, `scharr_horizontal`, `laplacian`, `box_blur`, `gaussian_blur`, `sharpen`, `emboss`; all
             of them by default.
-        input_shape: Height, width (either may be `None`) and channels.
+        input_shape: Height, width (either may be `None`) and channels, in the order of `data_format`.
         padding: Any padding that `layers.Conv2D` takes.
+        weights: The path of a file of weights that take the place of the filters.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
         name: The model's name.
 
@@ -72,22 +77,14 @@ def filter_bank(
         raise ValueError(
             f"filter_bank: `names` must be some of {', '.join(map(repr, FILTERS))}. Received: names={names!r}."
         )
-    if len(input_shape) != 3 or not isinstance(input_shape[-1], int) or input_shape[-1] < 1:
-        raise ValueError(
-            f"filter_bank: `input_shape` must be a height, a width and a number of channels. "
-            f"Received: input_shape={input_shape!r}."
-        )
-    channels = input_shape[-1]
-    model = keras.Sequential(
-        [
-            keras.Input(input_shape, name="image"),
-            layers.Conv2D(channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters"),
-        ],
-        name=name,
-    )
+    net, input_shape = settle(filter_bank, input_shape, data_format, layers)
+    image = keras.Input(input_shape, name="image")
+    channels = net.channels(image)
+    filters = net.Conv2D(channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters")
+    model = keras.Sequential([image, filters], name=name)
     kernels = np.stack([np.asarray(FILTERS[filter_name], "float32") for filter_name in names], -1)
-    model.get_layer("filters").set_weights([np.tile(kernels[:, :, None, :], (1, 1, 1, channels))])
-    return model
+    filters.set_weights([np.tile(kernels[:, :, None, :], (1, 1, 1, channels))])
+    return finish(filter_bank, model, weights, layers)
 
 
 ZOO = {

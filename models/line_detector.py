@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
+from kerasconv.models.network import check_choice, finish, settle
 
 import kerasconv.layers
 
@@ -29,8 +31,10 @@ POOLINGS: dict[str | None, tuple] = {
 def line_detector(
     orientation: str = "vertical",
     pooling: str | None = None,
-    input_shape: tuple[int | None, int | None, int] = (8, 8, 1),
+    input_shape: tuple[int | None, ...] = (8, 8, 1),
     *,
+    weights: Any = None,
+    data_format: str | None = None,
     layers: ModuleType = kerasconv.layers,
     name: str = "line_detector",
 ) -> keras.Sequential:
@@ -41,7 +45,9 @@ def line_detector(
     Args:
         orientation: `"vertical"`, `"horizontal"`, `"diagonal"` (from top left to bottom right) or `"antidiagonal"`.
         pooling: What follows: `None`; `"max"` or `"average"` over 2x2; `"global_max"` or `"global_average"`.
-        input_shape: Height, width (either may be `None`) and 1.
+        input_shape: Height, width (either may be `None`) and 1, in the order of `data_format`.
+        weights: The path of a file of weights that take the place of those set by hand.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
         name: The model's name.
 
@@ -62,30 +68,19 @@ def line_detector(
         >>> kerasconv.models.line_detector().predict(picture, verbose=0)[0, 0, :, 0]
         array([0., 0., 3., 3., 0., 0.], dtype=float32)
     """
-    _check("orientation", orientation, KERNELS)
-    _check("pooling", pooling, POOLINGS)
-    if len(input_shape) != 3 or input_shape[-1] != 1:
-        raise ValueError(
-            f"line_detector: `input_shape` must be a height, a width and 1, the number of channels. "
-            f"Received: input_shape={input_shape!r}."
-        )
-    model = keras.Sequential(
-        [keras.Input(input_shape, name="image"), layers.Conv2D(1, 3, activation="relu", name="lines")], name=name
-    )
+    check_choice("line_detector", "orientation", orientation, KERNELS)
+    check_choice("line_detector", "pooling", pooling, POOLINGS)
+    net, input_shape = settle(line_detector, input_shape, data_format, layers)
+    image = keras.Input(input_shape, name="image")
+    if net.channels(image) != 1:
+        raise ValueError(f"line_detector: the images must have one channel. Received: input_shape={input_shape!r}.")
+    model = keras.Sequential([image, net.Conv2D(1, 3, activation="relu", name="lines")], name=name)
     if pooling is not None:
         layer, *pool_size = POOLINGS[pooling]
-        model.add(getattr(layers, layer)(*pool_size, name="pooling"))
+        model.add(getattr(net, layer)(*pool_size, name="pooling"))
     kernel = np.asarray(KERNELS[orientation], "float32")[:, :, None, None]
     model.get_layer("lines").set_weights([kernel, np.zeros(1, "float32")])
-    return model
-
-
-def _check(argument: str, value: object, allowed: dict) -> None:
-    if value not in allowed:
-        raise ValueError(
-            f"line_detector: `{argument}` must be one of {', '.join(map(repr, allowed))}. "
-            f"Received: {argument}={value!r}."
-        )
+    return finish(line_detector, model, weights, layers)
 
 
 ZOO = {

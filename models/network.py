@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -171,8 +171,7 @@ def classifier(
         ) -> keras.Model:
             check_options(build, given, of_body | of_top)
             check_classes(build.__name__, classes)
-            if pooling is not None and pooling not in _POOLINGS:
-                raise ValueError(f"{build.__name__}: `pooling` must be None, 'avg' or 'max'. Received: {pooling!r}.")
+            check_choice(build.__name__, "pooling", pooling, (None, *_POOLINGS))
 
             def whole(net: Layers, image: Tensor) -> Tensor:
                 features = body(net, image, **{key: value for key, value in given.items() if key in of_body})
@@ -207,29 +206,54 @@ def _model(
     name: str,
     options: dict[str, Any],
 ) -> keras.Model:
+    net, input_shape = settle(build, input_shape, data_format, layers)
+    argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
+    inputs = keras.Input(input_shape, name=argument)
+    model = finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers)
+    package = layers.__name__.split(".")[0]
+    options = {"input_shape": input_shape, "data_format": net.data_format, "layers": package, "name": name, **options}
+    model.origin = Origin(build.__name__, options)
+    return model
+
+
+def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> tuple[Layers, tuple[int | None, ...]]:
+    """The layers of a data format, and the shape of the input in it: first thing in a builder.
+
+    Args:
+        build: The builder, whose default for `input_shape` has the channels last.
+        input_shape: What it has been given.
+        data_format: Likewise.
+        layers: Likewise.
+
+    Raises:
+        ValueError: If one of these is malformed.
+    """
     data_format = data_format or keras.config.image_data_format()
-    if data_format not in _DATA_FORMATS:
-        raise ValueError(
-            f"{build.__name__}: `data_format` must be one of {', '.join(map(repr, _DATA_FORMATS))}, or None. "
-            f"Received: data_format={data_format!r}."
-        )
+    check_choice(build.__name__, "data_format", data_format, _DATA_FORMATS)
     if layers not in (kerasconv.layers, keras.layers):
         raise ValueError(f"{build.__name__}: `layers` must be kerasconv.layers or keras.layers. Received: {layers!r}.")
     default = inspect.signature(build).parameters["input_shape"].default
     if input_shape is default and data_format == "channels_first":
         input_shape = (default[-1], *default[:-1])
     check_shape(build.__name__, input_shape, len(default), data_format)
-    argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
-    inputs = keras.Input(tuple(input_shape), name=argument)
-    model = keras.Model(inputs, body(Layers(data_format), inputs), name=name)
+    return Layers(data_format), tuple(input_shape)
+
+
+def finish(build: Builder, model: keras.Model, weights: Any, layers: ModuleType) -> keras.Model:
+    """The model on the layers that were asked for, with the weights: last thing in a builder."""
     if layers is keras.layers:
         model = convert_model(model, to="keras")
-    package = layers.__name__.split(".")[0]
-    options = {"input_shape": input_shape, "data_format": data_format, "layers": package, "name": name, **options}
-    model.origin = Origin(build.__name__, options)
     if weights is not None:
         load_weights(model, weights, build.__name__)
     return model
+
+
+def check_choice(caller: str, argument: str, value: Any, allowed: Collection[Any]) -> None:
+    """Raises unless a builder's argument is one of these."""
+    if value not in allowed:
+        raise ValueError(
+            f"{caller}: `{argument}` must be one of {', '.join(map(repr, allowed))}. Received: {argument}={value!r}."
+        )
 
 
 def check_shape(caller: str, shape: Any, rank: int, data_format: str) -> None:

@@ -7,15 +7,18 @@ from typing import Any
 
 import keras
 from kerasconv.models.entry import UNIT, Entry
+from kerasconv.models.network import check_classes, finish, settle
 
 import kerasconv.layers
 
 
 def same_padding_stack(
-    input_shape: tuple[int, int, int] = (28, 28, 1),
+    input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
     *,
     padding: Any = "same",
+    weights: Any = None,
+    data_format: str | None = None,
     layers: ModuleType = kerasconv.layers,
     name: str = "same_padding_stack",
 ) -> keras.Sequential:
@@ -25,14 +28,16 @@ def same_padding_stack(
     `"valid"`, loses two pixels per convolution. The tutorial's code stops at dense 256; its text ends in a softmax.
 
     Args:
-        input_shape: Height, width and channels of the images.
+        input_shape: Height, width and channels of the images, in the order of `data_format`.
         classes: Number of classes.
         padding: `"same"` or `"valid"`, or any padding that `layers.Conv2D` takes.
+        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
         name: The model's name.
 
     Returns:
-        A model from `(batch, *input_shape)` to probabilities `(batch, classes)`, with random weights.
+        A model from `(batch, *input_shape)` to probabilities `(batch, classes)`.
 
     Raises:
         ValueError: If an argument is malformed.
@@ -45,27 +50,28 @@ def same_padding_stack(
         >>> kerasconv.models.same_padding_stack((8, 8, 1)).get_layer("conv3").output.shape
         (None, 8, 8, 128)
     """
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise ValueError(f"same_padding_stack: `classes` must be an int, at least 1. Received: classes={classes!r}.")
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+    check_classes("same_padding_stack", classes)
+    net, input_shape = settle(same_padding_stack, input_shape, data_format, layers)
+    if None in input_shape:
         raise ValueError(
-            f"same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a "
-            f"dense layer follows. Received: input_shape={input_shape!r}."
+            f"same_padding_stack: `input_shape` must be known, since a dense layer follows. "
+            f"Received: input_shape={input_shape!r}."
         )
     stack = [
-        layers.Conv2D(filters, 3, padding=padding, activation="relu", name=f"conv{i}")
+        net.Conv2D(filters, 3, padding=padding, activation="relu", name=f"conv{i}")
         for i, filters in enumerate((32, 64, 128), start=1)
     ]
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.Input(input_shape, name="image"),
             *stack,
-            keras.layers.Flatten(name="flatten"),
-            keras.layers.Dense(256, activation="relu", name="dense"),
-            keras.layers.Dense(classes, activation="softmax", name="probabilities"),
+            net.Flatten(name="flatten"),
+            net.Dense(256, activation="relu", name="dense"),
+            net.Dense(classes, activation="softmax", name="probabilities"),
         ],
         name=name,
     )
+    return finish(same_padding_stack, model, weights, layers)
 
 
 ZOO = {

@@ -23,6 +23,9 @@ BUILDS = [
     ("line_detector", {"pooling": "global_average", "input_shape": (None, None, 1)}),
     ("same_padding_stack", {"input_shape": (9, 8, 3), "classes": 4}),
     ("same_padding_stack", {"input_shape": (9, 8, 3), "classes": 4, "padding": "valid"}),
+    ("conv_pool_classifier", {"input_shape": (8, 8, 1)}),
+    ("conv_pool_classifier", {"input_shape": (9, 8, 3), "subsampling": "average", "filters": (5, 4, 3)}),
+    ("lenet5", {"subsampling": "max", "activation": "relu", "padding": 2, "input_shape": (28, 28, 1)}),
     ("filter_bank", {"input_shape": (9, 8, 1)}),
     ("filter_bank", {"names": ["emboss", "sharpen"], "input_shape": (9, 8, 3), "padding": "valid"}),
 ]
@@ -60,6 +63,8 @@ def test_the_same_graph_on_stock_layers_agrees(name, options):
     x = np.random.default_rng(0).normal(size=(2, *(n or 11 for n in ours.input_shape[1:]))).astype("float32")
     a, b = x, x
     for our_layer, stock_layer in zip(ours.layers, stock.layers, strict=True):
+        if isinstance(our_layer, keras.layers.InputLayer):
+            continue
         a, b = our_layer(a), stock_layer(b)
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -77,6 +82,24 @@ def test_same_padding_stack_is_the_tutorials():
     ]
     assert models.same_padding_stack(padding="valid").get_layer("conv3").output.shape == (None, 22, 22, 128)
     np.testing.assert_allclose(np.sum(model.predict(np.ones((1, 28, 28, 1)), verbose=0)), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["line_detector", "same_padding_stack"])
+def test_weights_from_a_file(name, tmp_path):
+    trained = models.create_model(name, input_shape=(8, 8, 1))
+    trained.set_weights([w + 1 for w in trained.get_weights()])
+    trained.save_weights(tmp_path / "of.weights.h5")
+    loaded = models.create_model(name, input_shape=(8, 8, 1), weights=tmp_path / "of.weights.h5")
+    for ours, theirs in zip(loaded.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_lenet5_has_the_papers_layers():
+    """Section II.B counts 156, 48,120 and 10,164; S2 and S4, whose means have weights there, have none here."""
+    counts = {layer.name: layer.count_params() for layer in models.lenet5().layers}
+    assert (counts["C1"], counts["C5"], counts["F6"]) == (156, 48_120, 10_164)
+    assert (counts["C3"], counts["S2"], counts["S4"]) == (6 * 16 * 25 + 16, 0, 0)
+    assert models.lenet5().get_layer("C5").output.shape == (None, 1, 1, 120)
 
 
 def test_filters_do_what_they_are_called():
@@ -123,11 +146,15 @@ def test_models_are_built_on_our_layers():
         (lambda: models.create_model("zzz"), "create_model: `name` must be that of a model of the zoo. Received: name='zzz'. `kerasconv list` shows them."),
         (lambda: models.line_detector("oblique"), "line_detector: `orientation` must be one of 'vertical', 'horizontal', 'diagonal', 'antidiagonal'. Received: orientation='oblique'."),
         (lambda: models.line_detector(pooling="min"), "line_detector: `pooling` must be one of None, 'max', 'average', 'global_max', 'global_average'. Received: pooling='min'."),
-        (lambda: models.line_detector(input_shape=(8, 8, 3)), "line_detector: `input_shape` must be a height, a width and 1, the number of channels. Received: input_shape=(8, 8, 3)."),
+        (lambda: models.line_detector(input_shape=(8, 8, 3)), "line_detector: the images must have one channel. Received: input_shape=(8, 8, 3)."),
         (lambda: models.same_padding_stack(classes=0), "same_padding_stack: `classes` must be an int, at least 1. Received: classes=0."),
-        (lambda: models.same_padding_stack((None, 8, 1)), "same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a dense layer follows. Received: input_shape=(None, 8, 1)."),
+        (lambda: models.same_padding_stack((None, 8, 1)), "same_padding_stack: `input_shape` must be known, since a dense layer follows. Received: input_shape=(None, 8, 1)."),
         (lambda: models.filter_bank(["sobel"]), "filter_bank: `names` must be some of 'sobel_vertical', 'sobel_horizontal', 'prewitt_vertical', 'prewitt_horizontal', 'scharr_vertical', 'scharr_horizontal', 'laplacian', 'box_blur', 'gaussian_blur', 'sharpen', 'emboss'. Received: names=['sobel']."),
-        (lambda: models.filter_bank(input_shape=(8, 8)), "filter_bank: `input_shape` must be a height, a width and a number of channels. Received: input_shape=(8, 8)."),
+        (lambda: models.filter_bank(input_shape=(8, 8)), "filter_bank: `input_shape` must have 3 entries, positive ints or None, with a known number of channels (channels_last). Received: input_shape=(8, 8)."),
+        (lambda: models.line_detector(data_format="last"), "line_detector: `data_format` must be one of 'channels_last', 'channels_first'. Received: data_format='last'."),
+        (lambda: models.lenet5(subsampling="avg"), "lenet5: `subsampling` must be one of 'max', 'average'. Received: subsampling='avg'."),
+        (lambda: models.lenet5(pooling="average"), "lenet5: `pooling` must be one of None, 'avg', 'max'. Received: pooling='average'."),
+        (lambda: models.conv_pool_classifier(subsampling="min"), "conv_pool_classifier: `subsampling` must be one of 'max', 'average'. Received: subsampling='min'."),
     ],
 )  # fmt: skip
 def test_bad_input(call, message):
