@@ -15,11 +15,22 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
+from kerasconv.models.densenet import ZOO as _DENSENET
+from kerasconv.models.densenet import densenet121 as densenet121
+from kerasconv.models.densenet import densenet169 as densenet169
+from kerasconv.models.densenet import densenet201 as densenet201
 from kerasconv.models.entry import Entry as Entry
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
+from kerasconv.models.mobilenet import ZOO as _MOBILENET
+from kerasconv.models.mobilenet import mobilenet as mobilenet
+from kerasconv.models.mobilenet_v2 import ZOO as _MOBILENET_V2
+from kerasconv.models.mobilenet_v2 import mobilenet_v2 as mobilenet_v2
+from kerasconv.models.mobilenet_v3 import ZOO as _MOBILENET_V3
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_large as mobilenet_v3_large
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_small as mobilenet_v3_small
 from kerasconv.models.resnet import ZOO as _RESNET
 from kerasconv.models.resnet import resnet18 as resnet18
 from kerasconv.models.resnet import resnet34 as resnet34
@@ -30,12 +41,22 @@ from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
 from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
 from kerasconv.models.same_padding_stack import ZOO as _SAME_PADDING_STACK
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
+from kerasconv.models.shufflenet import ZOO as _SHUFFLENET
+from kerasconv.models.shufflenet import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
+from kerasconv.models.shufflenet import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
+from kerasconv.models.shufflenet import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
+from kerasconv.models.shufflenet import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
 
 _ZOO: dict[str, Entry] = {
+    **_DENSENET,
     **_FILTER_BANK,
     **_LINE_DETECTOR,
+    **_MOBILENET,
+    **_MOBILENET_V2,
+    **_MOBILENET_V3,
     **_RESNET,
     **_SAME_PADDING_STACK,
+    **_SHUFFLENET,
 }
 
 

@@ -32,14 +32,17 @@ def randomise(model):
 
 @pytest.mark.parametrize("name", list(of_source("keras.applications")))
 def test_equal_to_keras_applications(name):
-    """Layer by layer, by their names: the same activations; and of the output, the same gradients."""
+    """Layer by layer, by their names: the same activations; and of the output, the same gradients.
+
+    Layers without weights need no name there: those of activations have none in MobileNetV3.
+    """
     entry = models.get_entry(name)
     ours = small(name)
     stock = getattr(keras.applications, entry.source.rpartition(".")[2])(weights=None, **entry.small)
     randomise(stock)
     assign(ours, state_of(stock), name)
     shared = [layer.name for layer in ours.layers if layer.name in {layer.name for layer in stock.layers}]
-    assert len(shared) > 0.9 * len(ours.layers)
+    assert {layer.name for layer in ours.layers if layer.weights} | {ours.layers[-1].name} <= set(shared)
     x = inputs_for(ours)
 
     def measure(model):
