@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
+from kerasconv.models.network import Builder, Layers, Tensor, check_factor, classifier
 
 
 def bn_relu(net: Layers, x: Tensor, name: str) -> Tensor:
@@ -59,6 +59,7 @@ def densenet121(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
         >>> kerasconv.models.densenet121((32, 32, 3), growth_rate=12, include_top=False, pooling="avg").output_shape
         (None, 384)
     """
+    check_factor("densenet121", "compression", compression, most=1)
     return dense(net, image, (6, 12, 24, 16), growth_rate, compression)
 
 
@@ -78,6 +79,7 @@ def densenet169(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
         >>> kerasconv.models.densenet169((32, 32, 3), include_top=False, pooling="avg").output_shape
         (None, 1664)
     """
+    check_factor("densenet169", "compression", compression, most=1)
     return dense(net, image, (6, 12, 32, 32), growth_rate, compression)
 
 
@@ -97,6 +99,7 @@ def densenet201(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
         >>> kerasconv.models.densenet201((32, 32, 3), include_top=False, pooling="avg").output_shape
         (None, 1920)
     """
+    check_factor("densenet201", "compression", compression, most=1)
     return dense(net, image, (6, 12, 48, 32), growth_rate, compression)
 
 

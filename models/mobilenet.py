@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasconv.models.entry import TF, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models.network import Layers, Tensor, check_factor, classifier
 
 
 def bn_relu6(net: Layers, x: Tensor, name: str) -> Tensor:
@@ -56,6 +56,7 @@ def mobilenet(net: Layers, image: Tensor, *, alpha: float = 1.0, depth_multiplie
         >>> kerasconv.models.mobilenet((64, 64, 3), alpha=0.25, features_only=True).output_shape[-1]
         (None, 2, 2, 256)
     """
+    check_factor("mobilenet", "alpha", alpha)
     x = net.Conv2D(int(32 * alpha), 3, 2, padding="same", use_bias=False, name="conv1")(image)
     x = bn_relu6(net, x, "conv1")
     features = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasconv.models.entry import TF, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models.network import Layers, Tensor, check_factor, classifier
 
 
 def divisible(channels: float, divisor: int = 8) -> int:
@@ -67,6 +67,7 @@ def mobilenet_v2(net: Layers, image: Tensor, *, alpha: float = 1.0) -> list[Tens
         >>> kerasconv.models.mobilenet_v2((64, 64, 3), alpha=0.35, features_only=True).output_shape[-2:]
         [(None, 4, 4, 32), (None, 2, 2, 1280)]
     """
+    check_factor("mobilenet_v2", "alpha", alpha)
     x = net.Conv2D(divisible(32 * alpha), 3, 2, padding="same", use_bias=False, name="Conv1")(image)
     x = bn(net, x, "bn_Conv1")
     x = net.ReLU(6.0, name="Conv1_relu")(x)

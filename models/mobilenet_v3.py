@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasconv.models.entry import PIXELS, Entry
 from kerasconv.models.mobilenet_v2 import bn, divisible
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
+from kerasconv.models.network import Builder, Layers, Tensor, check_factor, classifier
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,9 @@ def mobilenet_v3_small(net: Layers, image: Tensor, *, alpha: float = 1.0, minima
     Example:
         >>> import kerasconv
         >>> kerasconv.models.mobilenet_v3_small((64, 64, 3), minimalistic=True).count_params()
-        2044056
+        2056848
     """
+    check_factor("mobilenet_v3_small", "alpha", alpha)
     return searched(net, image, _SMALL, alpha, minimalistic)
 
 
@@ -170,6 +171,7 @@ def mobilenet_v3_large(net: Layers, image: Tensor, *, alpha: float = 1.0, minima
         >>> kerasconv.models.mobilenet_v3_large((64, 64, 3), alpha=0.75, features_only=True).output_shape[-1]
         (None, 2, 2, 720)
     """
+    check_factor("mobilenet_v3_large", "alpha", alpha)
     return searched(net, image, _LARGE, alpha, minimalistic)
 
 

@@ -127,6 +127,10 @@ def test_models_are_built_on_our_layers():
         (lambda: models.same_padding_stack(classes=0), "same_padding_stack: `classes` must be an int, at least 1. Received: classes=0."),
         (lambda: models.same_padding_stack((None, 8, 1)), "same_padding_stack: `input_shape` must be a height, a width and a number of channels, all known, since a dense layer follows. Received: input_shape=(None, 8, 1)."),
         (lambda: models.filter_bank(["sobel"]), "filter_bank: `names` must be some of 'sobel_vertical', 'sobel_horizontal', 'prewitt_vertical', 'prewitt_horizontal', 'scharr_vertical', 'scharr_horizontal', 'laplacian', 'box_blur', 'gaussian_blur', 'sharpen', 'emboss'. Received: names=['sobel']."),
+        (lambda: models.densenet121(compression=1.5), "densenet121: `compression` must be a number above 0 and at most 1. Received: compression=1.5."),
+        (lambda: models.mobilenet(alpha=0), "mobilenet: `alpha` must be a number above 0. Received: alpha=0."),
+        (lambda: models.mobilenet_v2(alpha="half"), "mobilenet_v2: `alpha` must be a number above 0. Received: alpha='half'."),
+        (lambda: models.mobilenet_v3_small(alpha=float("nan")), "mobilenet_v3_small: `alpha` must be a number above 0. Received: alpha=nan."),
         (lambda: models.filter_bank(input_shape=(8, 8)), "filter_bank: `input_shape` must be a height, a width and a number of channels. Received: input_shape=(8, 8)."),
     ],
 )  # fmt: skip
