@@ -32,10 +32,7 @@ def randomise(model):
 
 @pytest.mark.parametrize("name", list(of_source("keras.applications")))
 def test_equal_to_keras_applications(name):
-    """Layer by layer, by their names: the same activations; and of the output, the same gradients.
-
-    Layers without weights need no name there: those of activations have none in MobileNetV3.
-    """
+    """Layer by layer, by their names: the same activations; and of the output, the same gradients."""
     entry = models.get_entry(name)
     ours = small(name)
     stock = getattr(keras.applications, entry.source.rpartition(".")[2])(weights=None, **entry.small)
