@@ -24,6 +24,10 @@ from kerasconv.models.conv_bn_classifier import ZOO as _CONV_BN_CLASSIFIER
 from kerasconv.models.conv_bn_classifier import conv_bn_classifier as conv_bn_classifier
 from kerasconv.models.conv_pool_classifier import ZOO as _CONV_POOL_CLASSIFIER
 from kerasconv.models.conv_pool_classifier import conv_pool_classifier as conv_pool_classifier
+from kerasconv.models.densenet import ZOO as _DENSENET
+from kerasconv.models.densenet import densenet121 as densenet121
+from kerasconv.models.densenet import densenet169 as densenet169
+from kerasconv.models.densenet import densenet201 as densenet201
 from kerasconv.models.entry import Entry as Entry
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
@@ -39,6 +43,13 @@ from kerasconv.models.preset import PresetInfo as PresetInfo
 from kerasconv.models.preset import from_preset as from_preset
 from kerasconv.models.preset import preset_info as preset_info
 from kerasconv.models.preset import save_to_preset as save_to_preset
+from kerasconv.models.mobilenet import ZOO as _MOBILENET
+from kerasconv.models.mobilenet import mobilenet as mobilenet
+from kerasconv.models.mobilenet_v2 import ZOO as _MOBILENET_V2
+from kerasconv.models.mobilenet_v2 import mobilenet_v2 as mobilenet_v2
+from kerasconv.models.mobilenet_v3 import ZOO as _MOBILENET_V3
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_large as mobilenet_v3_large
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_small as mobilenet_v3_small
 from kerasconv.models.resnet import ZOO as _RESNET
 from kerasconv.models.resnet import resnet18 as resnet18
 from kerasconv.models.resnet import resnet34 as resnet34
@@ -62,15 +73,26 @@ _ZOO: dict[str, Entry] = {
     **_ALL_CONVOLUTIONAL,
     **_CONV_BN_CLASSIFIER,
     **_CONV_POOL_CLASSIFIER,
+    **_DENSENET,
     **_FILTER_BANK,
     **_GOOGLENET,
     **_LENET,
     **_LINE_DETECTOR,
+    **_MOBILENET,
+    **_MOBILENET_V2,
+    **_MOBILENET_V3,
     **_NIN,
     **_RESNET,
     **_SAME_PADDING_STACK,
+    **_SHUFFLENET,
     **_SQUEEZENET,
     **_VGG,
+_ZOO: dict[str, Entry] = {
+from kerasconv.models.shufflenet import ZOO as _SHUFFLENET
+from kerasconv.models.shufflenet import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
+from kerasconv.models.shufflenet import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
+from kerasconv.models.shufflenet import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
+from kerasconv.models.shufflenet import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
 }
 
 

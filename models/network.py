@@ -268,6 +268,19 @@ def check_shape(caller: str, shape: Any, rank: int, data_format: str) -> None:
         )
 
 
+def check_factor(caller: str, argument: str, value: Any, most: float = float("inf")) -> None:
+    """Raises unless a factor on the number of filters is above 0, and no more than `most`.
+
+    Example:
+        >>> check_factor("tiny", "alpha", 0)
+        Traceback (most recent call last):
+        ValueError: tiny: `alpha` must be a number above 0. Received: alpha=0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        rule = "a number above 0" + (f" and at most {most:g}" if most < float("inf") else "")
+        raise ValueError(f"{caller}: `{argument}` must be {rule}. Received: {argument}={value!r}.")
+
+
 def check_classes(caller: str, classes: Any) -> None:
     """Raises unless a builder's `classes` is a positive int."""
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
