@@ -15,9 +15,25 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
+from kerasconv.models.c3d import ZOO as _C3D
+from kerasconv.models.c3d import c3d as c3d
+from kerasconv.models.convolutional_autoencoder import ZOO as _CONVOLUTIONAL_AUTOENCODER
+from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder as convolutional_autoencoder
+from kerasconv.models.dcgan import ZOO as _DCGAN
+from kerasconv.models.dcgan import dcgan_discriminator as dcgan_discriminator
+from kerasconv.models.dcgan import dcgan_generator as dcgan_generator
+from kerasconv.models.deeplab_v3 import ZOO as _DEEPLAB_V3
+from kerasconv.models.deeplab_v3 import deeplab_v3 as deeplab_v3
+from kerasconv.models.deeplab_v3 import fcn_resnet50 as fcn_resnet50
 from kerasconv.models.entry import Entry as Entry
+from kerasconv.models.espcn import ZOO as _ESPCN
+from kerasconv.models.espcn import espcn as espcn
+from kerasconv.models.fcn8s import ZOO as _FCN8S
+from kerasconv.models.fcn8s import fcn8s as fcn8s
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
+from kerasconv.models.keyword_spotter import ZOO as _KEYWORD_SPOTTER
+from kerasconv.models.keyword_spotter import keyword_spotter as keyword_spotter
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
 from kerasconv.models.resnet import ZOO as _RESNET
@@ -30,12 +46,35 @@ from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
 from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
 from kerasconv.models.same_padding_stack import ZOO as _SAME_PADDING_STACK
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
+from kerasconv.models.segnet import ZOO as _SEGNET
+from kerasconv.models.segnet import segnet as segnet
+from kerasconv.models.srcnn import ZOO as _SRCNN
+from kerasconv.models.srcnn import srcnn as srcnn
+from kerasconv.models.tcn import ZOO as _TCN
+from kerasconv.models.tcn import tcn as tcn
+from kerasconv.models.unet import ZOO as _UNET
+from kerasconv.models.unet import unet as unet
+from kerasconv.models.unet import unet3d as unet3d
+from kerasconv.models.wavenet import ZOO as _WAVENET
+from kerasconv.models.wavenet import wavenet as wavenet
 
 _ZOO: dict[str, Entry] = {
+    **_C3D,
+    **_CONVOLUTIONAL_AUTOENCODER,
+    **_DCGAN,
+    **_DEEPLAB_V3,
+    **_ESPCN,
+    **_FCN8S,
     **_FILTER_BANK,
+    **_KEYWORD_SPOTTER,
     **_LINE_DETECTOR,
     **_RESNET,
     **_SAME_PADDING_STACK,
+    **_SEGNET,
+    **_SRCNN,
+    **_TCN,
+    **_UNET,
+    **_WAVENET,
 }
 
 

@@ -1,0 +1,163 @@
+"""DeepLab v3 and the fully convolutional network beside it: heads on a ResNet that dilates instead of striding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from kerasconv.models import resnet
+from kerasconv.models.entry import TORCH, Entry
+from kerasconv.models.network import Builder, Layers, Tensor, check_sizes, network, probabilities
+from kerasconv.models.resnet import bottleneck, conv_bn, residual
+
+
+def conv_bn_relu(net: Layers, x: Tensor, filters: int, size: int, name: str, dilation: int = 1) -> Tensor:
+    """A convolution, batch normalisation, ReLU."""
+    return net.ReLU(name=f"{name}_relu")(conv_bn(net, x, filters, size, name=name, dilation_rate=dilation))
+
+
+def pyramid(net: Layers, x: Tensor, rates: Sequence[int]) -> Tensor:
+    """Atrous spatial pyramid pooling: windows of several dilations side by side, and the mean of the whole map."""
+    near = conv_bn_relu(net, x, 256, 1, "aspp1")
+    parts = [near]
+    for i, rate in enumerate(rates, start=2):
+        parts.append(conv_bn_relu(net, x, 256, 3, f"aspp{i}", rate))
+    mean = net.GlobalAveragePooling2D(keepdims=True, name="aspp_pool")(x)
+    mean = conv_bn_relu(net, mean, 256, 1, "aspp_pool")
+    parts.append(net.Add(name="aspp_pool_everywhere")([mean, keras.ops.zeros_like(near)]))
+    x = conv_bn_relu(net, net.Concatenate(name="aspp_concat")(parts), 256, 1, "project")
+    return net.Dropout(0.5, name="project_dropout")(x)
+
+
+def fcn_head(net: Layers, x: Tensor, classes: int, name: str) -> Tensor:
+    """A 3x3 convolution to a quarter of the channels, and one of 1x1 to scores."""
+    x = conv_bn_relu(net, x, net.channels(x) // 4, 3, name)
+    x = net.Dropout(0.1, name=f"{name}_dropout")(x)
+    return net.Conv2D(classes, 1, name=f"{name}_logits")(x)
+
+
+def segmentation(
+    net: Layers, image: Tensor, head: Any, classes: int, auxiliary: bool, activation: Any, caller: str
+) -> Tensor:
+    """A head on ResNet-50 at an eighth of the resolution, its scores enlarged to that of the image."""
+
+    def at_each_pixel(scores: Tensor, name: str) -> Tensor:
+        return net.UpSampling2D(8, interpolation="bilinear", name=name)(scores)
+
+    check_sizes(caller, net, image, 8)
+    *_, middle, last = residual(net, image, bottleneck(), (3, 4, 6, 3), output_stride=8)
+    output = probabilities(net, at_each_pixel(head(last), "enlarge"), activation)
+    if not auxiliary:
+        return output
+    return [output, at_each_pixel(fcn_head(net, middle, classes, "aux"), "aux")]
+
+
+@network((None, None, 3))
+def deeplab_v3(
+    net: Layers,
+    image: Tensor,
+    *,
+    classes: int = 21,
+    rates: Sequence[int] = (12, 24, 36),
+    auxiliary: bool = False,
+    classifier_activation: Any = "softmax",
+) -> Tensor:
+    """DeepLab v3 on ResNet-50: a class for each pixel, from windows that see far at a resolution of one eighth.
+
+    Sizes of images must be multiples of 8.
+
+    Args:
+        classes: Number of classes.
+        rates: Dilations of the windows that look at the last map side by side.
+        auxiliary: Whether to give also the scores of a second head, on the stage before the last, for training.
+        classifier_activation: Activation of the last layer.
+
+    References:
+        L.-C. Chen et al., "Rethinking atrous convolution for semantic image segmentation", 2017, figure 5.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.models.get_entry("deeplab_v3").source
+        'torchvision deeplabv3_resnet50'
+    """
+
+    def head(x: Tensor) -> Tensor:
+        x = conv_bn_relu(net, pyramid(net, x, rates), 256, 3, "head")
+        return net.Conv2D(classes, 1, name="head_logits")(x)
+
+    return segmentation(net, image, head, classes, auxiliary, classifier_activation, "deeplab_v3")
+
+
+@network((None, None, 3))
+def fcn_resnet50(
+    net: Layers,
+    image: Tensor,
+    *,
+    classes: int = 21,
+    auxiliary: bool = False,
+    classifier_activation: Any = "softmax",
+) -> Tensor:
+    """A fully convolutional network on ResNet-50: a class for each pixel, without the pyramid of DeepLab.
+
+    Sizes of images must be multiples of 8.
+
+    Args:
+        classes: Number of classes.
+        auxiliary: Whether to give also the scores of a second head, on the stage before the last, for training.
+        classifier_activation: Activation of the last layer.
+
+    References:
+        J. Long et al., "Fully convolutional networks for semantic segmentation", 2015; the network is torchvision's.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.models.get_entry("fcn_resnet50").source
+        'torchvision fcn_resnet50'
+    """
+
+    def head(x: Tensor) -> Tensor:
+        return fcn_head(net, x, classes, "fcn")
+
+    return segmentation(net, image, head, classes, auxiliary, classifier_activation, "fcn_resnet50")
+
+
+# The module of torchvision that a head is in, and where its first convolution stands there.
+_PLACES = {
+    **{f"aspp{i + 1}": (f"classifier.0.convs.{i}", 0) for i in range(4)},
+    "aspp_pool": ("classifier.0.convs.4", 1),
+    "project": ("classifier.0.project", 0),
+    "head": ("classifier", 1),
+    "fcn": ("classifier", 0),
+    "aux": ("aux_classifier", 0),
+}
+
+
+def torch_name(layer: str) -> str:
+    """What torchvision calls a layer: `aspp2_bn` is its `classifier.0.convs.1.1`."""
+    part, _, kind = layer.rpartition("_")
+    if part not in _PLACES:
+        return f"backbone.{resnet.torch_name(layer)}"
+    module, first = _PLACES[part]
+    return f"{module}.{4 if kind == 'logits' else first + (kind == 'bn')}"
+
+
+def _entry(build: Builder, paper: str, parameters: int, source: str) -> Entry:
+    small = {"input_shape": (32, 40, 3), "classes": 5}
+    return Entry(build, "segmentation", paper, parameters, source, small, TORCH, torch_name=torch_name)
+
+
+ZOO = {
+    "fcn_resnet50": _entry(
+        fcn_resnet50,
+        'J. Long et al., "Fully convolutional networks for semantic segmentation", 2015',
+        32_957_013,
+        "torchvision fcn_resnet50",
+    ),
+    "deeplab_v3": _entry(
+        deeplab_v3,
+        'L.-C. Chen et al., "Rethinking atrous convolution for semantic image segmentation", 2017',
+        39_638_869,
+        "torchvision deeplabv3_resnet50",
+    ),
+}
