@@ -22,14 +22,13 @@ from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder
 from kerasconv.models.dcgan import ZOO as _DCGAN
 from kerasconv.models.dcgan import dcgan_discriminator as dcgan_discriminator
 from kerasconv.models.dcgan import dcgan_generator as dcgan_generator
-from kerasconv.models.deeplab_v3 import ZOO as _DEEPLAB_V3
-from kerasconv.models.deeplab_v3 import deeplab_v3 as deeplab_v3
-from kerasconv.models.deeplab_v3 import fcn_resnet50 as fcn_resnet50
 from kerasconv.models.entry import Entry as Entry
 from kerasconv.models.espcn import ZOO as _ESPCN
 from kerasconv.models.espcn import espcn as espcn
-from kerasconv.models.fcn8s import ZOO as _FCN8S
-from kerasconv.models.fcn8s import fcn8s as fcn8s
+from kerasconv.models.fcn import ZOO as _FCN
+from kerasconv.models.fcn import deeplab_v3 as deeplab_v3
+from kerasconv.models.fcn import fcn8s as fcn8s
+from kerasconv.models.fcn import fcn_resnet50 as fcn_resnet50
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.keyword_spotter import ZOO as _KEYWORD_SPOTTER
@@ -62,9 +61,8 @@ _ZOO: dict[str, Entry] = {
     **_C3D,
     **_CONVOLUTIONAL_AUTOENCODER,
     **_DCGAN,
-    **_DEEPLAB_V3,
     **_ESPCN,
-    **_FCN8S,
+    **_FCN,
     **_FILTER_BANK,
     **_KEYWORD_SPOTTER,
     **_LINE_DETECTOR,

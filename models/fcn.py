@@ -1,4 +1,4 @@
-"""DeepLab v3 and the fully convolutional network beside it: heads on a ResNet that dilates instead of striding."""
+"""Fully convolutional networks for segmentation: FCN-8s on VGG-16; FCN and DeepLab v3 on a ResNet that dilates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,90 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from kerasconv.models import resnet
-from kerasconv.models.entry import TORCH, Entry
+from kerasconv.models.entry import CAFFE, TORCH, Entry
 from kerasconv.models.network import Builder, Layers, Tensor, check_sizes, network, probabilities
 from kerasconv.models.resnet import bottleneck, conv_bn, residual
+
+
+@keras.saving.register_keras_serializable(package="kerasconv")
+class Bilinear(keras.initializers.Initializer):
+    """The kernel of a transposed convolution that interpolates bilinearly, each channel by itself.
+
+    Example:
+        >>> np.asarray(Bilinear()((4, 4, 1, 1)))[0, :, 0, 0] * 16
+        array([1., 3., 3., 1.], dtype=float32)
+    """
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        """The kernel, `(height, width, channels, channels)`; its size must be twice the stride."""
+        *sizes, outputs, inputs = shape
+        height, width = (1 - np.abs((np.arange(n) + 0.5) / (n / 2) - 1) for n in sizes)
+        kernel = np.einsum("h,w,oi->hwoi", height, width, np.eye(outputs, inputs))
+        return keras.ops.convert_to_tensor(kernel, dtype or keras.config.floatx())
+
+
+def enlarge(net: Layers, x: Tensor, factor: int, name: str, *, trainable: bool = True) -> Tensor:
+    """A map enlarged by a transposed convolution, which begins as bilinear interpolation."""
+    return net.Conv2DTranspose(
+        net.channels(x),
+        2 * factor,
+        factor,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=Bilinear(),
+        trainable=trainable,
+        name=name,
+    )(x)
+
+
+@network((None, None, 3))
+def fcn8s(
+    net: Layers,
+    image: Tensor,
+    *,
+    classes: int = 21,
+    filters: int = 64,
+    dropout: float = 0.5,
+    classifier_activation: Any = "softmax",
+) -> Tensor:
+    """FCN-8s: a class for each pixel, from VGG-16 with its dense layers read as convolutions.
+
+    The scores of the coarsest map are enlarged and added to those of a finer one, twice; the last step, by 8, is
+    bilinear and not trained. Sizes of images must be multiples of 32.
+
+    Args:
+        classes: Number of classes.
+        filters: Filters of the first stage; the dense layers have 64 times as many.
+        dropout: Fraction of the cells dropped behind the dense layers.
+        classifier_activation: Activation of the last layer.
+
+    References:
+        J. Long et al., "Fully convolutional networks for semantic segmentation", 2015, figure 3 and section 4.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.models.fcn8s((64, 96, 3), filters=4).output_shape
+        (None, 64, 96, 21)
+    """
+    check_sizes("fcn8s", net, image, 32)
+    x, pools = image, []
+    for stage, depth in enumerate((2, 2, 3, 3, 3), start=1):
+        width = filters * min(2 ** (stage - 1), 8)
+        for i in range(1, depth + 1):
+            x = net.Conv2D(width, 3, padding="same", activation="relu", name=f"block{stage}_conv{i}")(x)
+        x = net.MaxPooling2D(2, name=f"block{stage}_pool")(x)
+        pools.append(x)
+    for name, size in (("fc6", 7), ("fc7", 1)):
+        x = net.Conv2D(64 * filters, size, padding="same", activation="relu", name=name)(x)
+        x = net.Dropout(dropout, name=f"{name}_dropout")(x)
+    x = net.Conv2D(classes, 1, name="score_fc7")(x)
+    for stage in (4, 3):
+        x = enlarge(net, x, 2, f"enlarge_to_pool{stage}")
+        score = net.Conv2D(classes, 1, name=f"score_pool{stage}")(pools[stage - 1])
+        x = net.Add(name=f"fuse_pool{stage}")([x, score])
+    return probabilities(net, enlarge(net, x, 8, "enlarge_to_image", trainable=False), classifier_activation)
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, size: int, name: str, dilation: int = 1) -> Tensor:
@@ -142,22 +222,23 @@ def torch_name(layer: str) -> str:
     return f"{module}.{4 if kind == 'logits' else first + (kind == 'bn')}"
 
 
-def _entry(build: Builder, paper: str, parameters: int, source: str) -> Entry:
+_LONG = 'J. Long et al., "Fully convolutional networks for semantic segmentation", 2015'
+_CHEN = 'L.-C. Chen et al., "Rethinking atrous convolution for semantic image segmentation", 2017'
+
+
+def _of_torchvision(build: Builder, paper: str, parameters: int, source: str) -> Entry:
     small = {"input_shape": (32, 40, 3), "classes": 5}
-    return Entry(build, "segmentation", paper, parameters, source, small, TORCH, torch_name=torch_name)
+    return Entry(build, "segmentation", paper, parameters, f"torchvision {source}", small, TORCH, torch_name=torch_name)
 
 
 ZOO = {
-    "fcn_resnet50": _entry(
-        fcn_resnet50,
-        'J. Long et al., "Fully convolutional networks for semantic segmentation", 2015',
-        32_957_013,
-        "torchvision fcn_resnet50",
+    "fcn8s": Entry(
+        fcn8s,
+        "segmentation",
+        _LONG,
+        small={"input_shape": (32, 64, 3), "classes": 5, "filters": 2},
+        preprocessing=CAFFE,
     ),
-    "deeplab_v3": _entry(
-        deeplab_v3,
-        'L.-C. Chen et al., "Rethinking atrous convolution for semantic image segmentation", 2017',
-        39_638_869,
-        "torchvision deeplabv3_resnet50",
-    ),
+    "fcn_resnet50": _of_torchvision(fcn_resnet50, _LONG, 32_957_013, "fcn_resnet50"),
+    "deeplab_v3": _of_torchvision(deeplab_v3, _CHEN, 39_638_869, "deeplabv3_resnet50"),
 }
