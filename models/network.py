@@ -114,6 +114,8 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
             **given: Any,
         ) -> keras.Model:
             check_options(build, given, options)
+            if "classes" in given:
+                check_classes(build.__name__, given["classes"])
             return _model(
                 build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name, given
             )
@@ -127,6 +129,14 @@ def average_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor
     """Global average pooling and a dense layer: the classifier of most networks since NiN."""
     x = net.GlobalAveragePooling2D(name="avg_pool")(x)
     return net.Dense(classes, activation=activation, name="predictions")(x)
+
+
+def probabilities(net: Layers, x: Tensor, activation: Any) -> Tensor:
+    """Scores per class, the channels of a map, as what the activation makes of them at each cell: a segmentation."""
+    if activation is None:
+        return x
+    softmax = keras.activations.get(activation) is keras.activations.softmax  # which as an activation knows no axis
+    return (net.Softmax if softmax else functools.partial(net.Activation, activation))(name="probabilities")(x)
 
 
 def classifier(
@@ -279,6 +289,14 @@ def check_factor(caller: str, argument: str, value: Any, most: float = float("in
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         rule = "a number above 0" + (f" and at most {most:g}" if most < float("inf") else "")
         raise ValueError(f"{caller}: `{argument}` must be {rule}. Received: {argument}={value!r}.")
+
+
+def check_sizes(caller: str, net: Layers, x: Tensor, step: int, plus: int = 0, least: int = 1) -> None:
+    """Raises unless the spatial sizes of a map, as far as they are known, are `plus` and a multiple of `step`."""
+    sizes = x.shape[1:-1] if net.data_format == "channels_last" else x.shape[2:]
+    if any(n is not None and (n < least or (n - plus) % step) for n in sizes):
+        rule = f"multiples of {step}" + (f" plus {plus}, at least {least}" if plus else "")
+        raise ValueError(f"{caller}: the sizes in `input_shape` must be {rule}. Received: {sizes}.")
 
 
 def check_classes(caller: str, classes: Any) -> None:
