@@ -25,7 +25,7 @@ _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
 _algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
 _winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
-_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**28)
+_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**24)
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
@@ -88,8 +88,8 @@ def set_memory_limit(limit: int) -> None:
     """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
 
     Args:
-        limit: Bytes, at least one million; at first `2**28`, a quarter of a GiB. The parts are single examples or rows
-            at the least, so that a very low limit may not be kept. `"native"` does not heed it.
+        limit: Bytes, at least one million; at first `2**24`, 16 MiB, which stays in a processor's cache. The kernel in
+            another form is not counted, and parts are single rows at the least. `"native"` does not heed it.
 
     Raises:
         ValueError: If it is no such number.
@@ -99,7 +99,7 @@ def set_memory_limit(limit: int) -> None:
         >>> kerasconv.config.set_memory_limit(64 * 2**20)
         >>> kerasconv.config.get_memory_limit()
         67108864
-        >>> kerasconv.config.set_memory_limit(2**28)
+        >>> kerasconv.config.set_memory_limit(2**24)
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
         raise ValueError(
@@ -115,7 +115,7 @@ def get_memory_limit() -> int:
     Example:
         >>> import kerasconv
         >>> kerasconv.config.get_memory_limit() // 2**20
-        256
+        16
     """
     return _memory_limit.get()
 

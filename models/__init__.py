@@ -20,21 +20,51 @@ from kerasconv.models.alexnet import alexnet as alexnet
 from kerasconv.models.alexnet import zfnet as zfnet
 from kerasconv.models.all_convolutional import ZOO as _ALL_CONVOLUTIONAL
 from kerasconv.models.all_convolutional import all_convolutional as all_convolutional
+from kerasconv.models.c3d import ZOO as _C3D
+from kerasconv.models.c3d import c3d as c3d
 from kerasconv.models.conv_bn_classifier import ZOO as _CONV_BN_CLASSIFIER
 from kerasconv.models.conv_bn_classifier import conv_bn_classifier as conv_bn_classifier
 from kerasconv.models.conv_pool_classifier import ZOO as _CONV_POOL_CLASSIFIER
 from kerasconv.models.conv_pool_classifier import conv_pool_classifier as conv_pool_classifier
+from kerasconv.models.convolutional_autoencoder import ZOO as _CONVOLUTIONAL_AUTOENCODER
+from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder as convolutional_autoencoder
+from kerasconv.models.dcgan import ZOO as _DCGAN
+from kerasconv.models.dcgan import dcgan_discriminator as dcgan_discriminator
+from kerasconv.models.dcgan import dcgan_generator as dcgan_generator
+from kerasconv.models.densenet import ZOO as _DENSENET
+from kerasconv.models.densenet import densenet121 as densenet121
+from kerasconv.models.densenet import densenet169 as densenet169
+from kerasconv.models.densenet import densenet201 as densenet201
 from kerasconv.models.entry import Entry as Entry
+from kerasconv.models.espcn import ZOO as _ESPCN
+from kerasconv.models.espcn import espcn as espcn
+from kerasconv.models.fcn import ZOO as _FCN
+from kerasconv.models.fcn import deeplab_v3 as deeplab_v3
+from kerasconv.models.fcn import fcn8s as fcn8s
+from kerasconv.models.fcn import fcn_resnet50 as fcn_resnet50
 from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.googlenet import ZOO as _GOOGLENET
 from kerasconv.models.googlenet import googlenet as googlenet
+from kerasconv.models.keyword_spotter import ZOO as _KEYWORD_SPOTTER
+from kerasconv.models.keyword_spotter import keyword_spotter as keyword_spotter
 from kerasconv.models.lenet import ZOO as _LENET
 from kerasconv.models.lenet import lenet5 as lenet5
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR
 from kerasconv.models.line_detector import line_detector as line_detector
+from kerasconv.models.mobilenet import ZOO as _MOBILENET
+from kerasconv.models.mobilenet import mobilenet as mobilenet
+from kerasconv.models.mobilenet_v2 import ZOO as _MOBILENET_V2
+from kerasconv.models.mobilenet_v2 import mobilenet_v2 as mobilenet_v2
+from kerasconv.models.mobilenet_v3 import ZOO as _MOBILENET_V3
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_large as mobilenet_v3_large
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_small as mobilenet_v3_small
 from kerasconv.models.nin import ZOO as _NIN
 from kerasconv.models.nin import nin as nin
+from kerasconv.models.preset import PresetInfo as PresetInfo
+from kerasconv.models.preset import from_preset as from_preset
+from kerasconv.models.preset import preset_info as preset_info
+from kerasconv.models.preset import save_to_preset as save_to_preset
 from kerasconv.models.resnet import ZOO as _RESNET
 from kerasconv.models.resnet import resnet18 as resnet18
 from kerasconv.models.resnet import resnet34 as resnet34
@@ -45,28 +75,60 @@ from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
 from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
 from kerasconv.models.same_padding_stack import ZOO as _SAME_PADDING_STACK
 from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
+from kerasconv.models.segnet import ZOO as _SEGNET
+from kerasconv.models.segnet import segnet as segnet
+from kerasconv.models.shufflenet import ZOO as _SHUFFLENET
+from kerasconv.models.shufflenet import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
+from kerasconv.models.shufflenet import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
+from kerasconv.models.shufflenet import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
+from kerasconv.models.shufflenet import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
 from kerasconv.models.squeezenet import ZOO as _SQUEEZENET
 from kerasconv.models.squeezenet import squeezenet1_1 as squeezenet1_1
+from kerasconv.models.srcnn import ZOO as _SRCNN
+from kerasconv.models.srcnn import srcnn as srcnn
+from kerasconv.models.tcn import ZOO as _TCN
+from kerasconv.models.tcn import tcn as tcn
+from kerasconv.models.unet import ZOO as _UNET
+from kerasconv.models.unet import unet as unet
+from kerasconv.models.unet import unet3d as unet3d
 from kerasconv.models.vgg import ZOO as _VGG
 from kerasconv.models.vgg import vgg11 as vgg11
 from kerasconv.models.vgg import vgg13 as vgg13
 from kerasconv.models.vgg import vgg16 as vgg16
 from kerasconv.models.vgg import vgg19 as vgg19
+from kerasconv.models.wavenet import ZOO as _WAVENET
+from kerasconv.models.wavenet import wavenet as wavenet
 
 _ZOO: dict[str, Entry] = {
     **_ALEXNET,
     **_ALL_CONVOLUTIONAL,
+    **_C3D,
+    **_CONVOLUTIONAL_AUTOENCODER,
     **_CONV_BN_CLASSIFIER,
     **_CONV_POOL_CLASSIFIER,
+    **_DCGAN,
+    **_DENSENET,
+    **_ESPCN,
+    **_FCN,
     **_FILTER_BANK,
     **_GOOGLENET,
+    **_KEYWORD_SPOTTER,
     **_LENET,
     **_LINE_DETECTOR,
+    **_MOBILENET,
+    **_MOBILENET_V2,
+    **_MOBILENET_V3,
     **_NIN,
     **_RESNET,
     **_SAME_PADDING_STACK,
+    **_SEGNET,
+    **_SHUFFLENET,
     **_SQUEEZENET,
+    **_SRCNN,
+    **_TCN,
+    **_UNET,
     **_VGG,
+    **_WAVENET,
 }
 
 

@@ -17,6 +17,8 @@ TORCH: Mapping[str, Any] = MappingProxyType(
 )
 CAFFE: Mapping[str, Any] = MappingProxyType({"channel_order": "bgr", "scale": 1.0, "mean": (103.939, 116.779, 123.68)})
 
+PIXELS: Mapping[str, Any] = MappingProxyType({"scale": 1.0})  # the network itself does the rest
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -33,10 +34,23 @@ _CLASSIFIER_ARGS = """
 
 _SHARED_ARGS = """
         input_shape: Shape of one input, without the batch, in the order of `data_format`.{more}
-        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
+        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file or preset.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same graph on stock layers.
         name: The model's name."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a model was built: what `create_model` takes to build one like it. Its attribute `origin` has it.
+
+    Attributes:
+        name: The builder's name.
+        options: What it was given or took by default, but for the weights; `layers` by the name of their package.
+    """
+
+    name: str
+    options: Mapping[str, Any]
 
 
 class Layers:
@@ -100,7 +114,11 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
             **given: Any,
         ) -> keras.Model:
             check_options(build, given, options)
-            return _model(build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name)
+            if "classes" in given:
+                check_classes(build.__name__, given["classes"])
+            return _model(
+                build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name, given
+            )
 
         return _public(build, body, options, _SHARED_ARGS.format(more=""))
 
@@ -111,6 +129,14 @@ def average_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor
     """Global average pooling and a dense layer: the classifier of most networks since NiN."""
     x = net.GlobalAveragePooling2D(name="avg_pool")(x)
     return net.Dense(classes, activation=activation, name="predictions")(x)
+
+
+def probabilities(net: Layers, x: Tensor, activation: Any) -> Tensor:
+    """Scores per class, the channels of a map, as what the activation makes of them at each cell: a segmentation."""
+    if activation is None:
+        return x
+    softmax = keras.activations.get(activation) is keras.activations.softmax  # which as an activation knows no axis
+    return (net.Softmax if softmax else functools.partial(net.Activation, activation))(name="probabilities")(x)
 
 
 def classifier(
@@ -166,7 +192,14 @@ def classifier(
                     return top(net, features[-1], classes, classifier_activation, **chosen)
                 return getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
 
-            return _model(build, whole, input_shape, weights, data_format, layers, name)
+            shared = {
+                "classes": classes,
+                "include_top": include_top,
+                "pooling": pooling,
+                "classifier_activation": classifier_activation,
+                "features_only": features_only,
+            }
+            return _model(build, whole, input_shape, weights, data_format, layers, name, shared | given)
 
         return _public(build, body, of_body | of_top, _SHARED_ARGS.format(more=_CLASSIFIER_ARGS))
 
@@ -181,11 +214,16 @@ def _model(
     data_format: Any,
     layers: Any,
     name: str,
+    options: dict[str, Any],
 ) -> keras.Model:
     net, input_shape = settle(build, input_shape, data_format, layers)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    return finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers)
+    model = finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers)
+    package = layers.__name__.split(".")[0]
+    options = {"input_shape": input_shape, "data_format": net.data_format, "layers": package, "name": name, **options}
+    model.origin = Origin(build.__name__, options)
+    return model
 
 
 def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> tuple[Layers, tuple[int | None, ...]]:
@@ -238,6 +276,27 @@ def check_shape(caller: str, shape: Any, rank: int, data_format: str) -> None:
             f"{caller}: `input_shape` must have {rank} entries, positive ints or None, with a known number of channels "
             f"({data_format}). Received: input_shape={shape!r}."
         )
+
+
+def check_factor(caller: str, argument: str, value: Any, most: float = float("inf")) -> None:
+    """Raises unless a factor on the number of filters is above 0, and no more than `most`.
+
+    Example:
+        >>> check_factor("tiny", "alpha", 0)
+        Traceback (most recent call last):
+        ValueError: tiny: `alpha` must be a number above 0. Received: alpha=0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        rule = "a number above 0" + (f" and at most {most:g}" if most < float("inf") else "")
+        raise ValueError(f"{caller}: `{argument}` must be {rule}. Received: {argument}={value!r}.")
+
+
+def check_sizes(caller: str, net: Layers, x: Tensor, step: int, plus: int = 0, least: int = 1) -> None:
+    """Raises unless the spatial sizes of a map, as far as they are known, are `plus` and a multiple of `step`."""
+    sizes = x.shape[1:-1] if net.data_format == "channels_last" else x.shape[2:]
+    if any(n is not None and (n < least or (n - plus) % step) for n in sizes):
+        rule = f"multiples of {step}" + (f" plus {plus}, at least {least}" if plus else "")
+        raise ValueError(f"{caller}: the sizes in `input_shape` must be {rule}. Received: {sizes}.")
 
 
 def check_classes(caller: str, classes: Any) -> None:

@@ -11,21 +11,25 @@ Block = Callable[..., Tensor]
 
 
 def conv_bn(
-    net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *, name: str, bias: bool = False, groups: int = 1
+    net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *, name: str, bias: bool = False, **options: int
 ) -> Tensor:
-    """A convolution and batch normalisation, as in torchvision; with `bias`, as in `keras.applications`."""
-    x = net.Conv2D(filters, size, strides, padding=size // 2, groups=groups, use_bias=bias, name=f"{name}_conv")(x)
+    """A convolution and batch normalisation, as in torchvision; with `bias`, as in `keras.applications`.
+
+    `options` are `groups` and `dilation_rate`.
+    """
+    padding = size // 2 * options.get("dilation_rate", 1)
+    x = net.Conv2D(filters, size, strides, padding=padding, use_bias=bias, name=f"{name}_conv", **options)(x)
     return net.BatchNormalization(epsilon=1.001e-5 if bias else 1e-5, name=f"{name}_bn")(x)
 
 
-def basic(net: Layers, x: Tensor, filters: int, strides: int, name: str) -> Tensor:
+def basic(net: Layers, x: Tensor, filters: int, strides: int, dilation: int, name: str) -> Tensor:
     """Two 3x3 convolutions beside a shortcut."""
     shortcut = x
     if strides > 1 or net.channels(x) != filters:
         shortcut = conv_bn(net, x, filters, 1, strides, name=f"{name}_0")
-    x = conv_bn(net, x, filters, 3, strides, name=f"{name}_1")
+    x = conv_bn(net, x, filters, 3, strides, name=f"{name}_1", dilation_rate=dilation)
     x = net.ReLU(name=f"{name}_1_relu")(x)
-    x = conv_bn(net, x, filters, 3, name=f"{name}_2")
+    x = conv_bn(net, x, filters, 3, name=f"{name}_2", dilation_rate=dilation)
     x = net.Add(name=f"{name}_add")([shortcut, x])
     return net.ReLU(name=f"{name}_out")(x)
 
@@ -36,7 +40,7 @@ def bottleneck(width: int = 64, groups: int = 1, *, original: bool = False) -> B
     In the `original`, the first one strides, and convolutions have a bias.
     """
 
-    def block(net: Layers, x: Tensor, filters: int, strides: int, name: str) -> Tensor:
+    def block(net: Layers, x: Tensor, filters: int, strides: int, dilation: int, name: str) -> Tensor:
         inner, outer = filters * width // 64, filters * 4
         first, second = (strides, 1) if original else (1, strides)
         shortcut = x
@@ -44,7 +48,7 @@ def bottleneck(width: int = 64, groups: int = 1, *, original: bool = False) -> B
             shortcut = conv_bn(net, x, outer, 1, strides, name=f"{name}_0", bias=original)
         x = conv_bn(net, x, inner, 1, first, name=f"{name}_1", bias=original)
         x = net.ReLU(name=f"{name}_1_relu")(x)
-        x = conv_bn(net, x, inner, 3, second, name=f"{name}_2", bias=original, groups=groups)
+        x = conv_bn(net, x, inner, 3, second, name=f"{name}_2", bias=original, groups=groups, dilation_rate=dilation)
         x = net.ReLU(name=f"{name}_2_relu")(x)
         x = conv_bn(net, x, outer, 1, name=f"{name}_3", bias=original)
         x = net.Add(name=f"{name}_add")([shortcut, x])
@@ -54,17 +58,29 @@ def bottleneck(width: int = 64, groups: int = 1, *, original: bool = False) -> B
 
 
 def residual(
-    net: Layers, image: Tensor, block: Block, depths: tuple[int, ...], *, original: bool = False
+    net: Layers,
+    image: Tensor,
+    block: Block,
+    depths: tuple[int, ...],
+    *,
+    original: bool = False,
+    output_stride: int = 32,
 ) -> list[Tensor]:
-    """The paper's table 1: a stem, then four stages of blocks, each of half the size and twice the filters."""
+    """The paper's table 1: a stem, then four stages of blocks, each of half the size and twice the filters.
+
+    From where the size would fall below one in `output_stride`, stages keep it, and dilation takes the place of stride.
+    """
     x = conv_bn(net, image, 64, 7, 2, name="conv1", bias=original)
     x = net.ReLU(name="conv1_relu")(x)
     features = [x]
     x = net.MaxPooling2D(3, 2, padding=1, name="pool1_pool")(x)
+    dilation = 1
     for stage, depth in enumerate(depths):
-        for i in range(depth):
-            strides = 2 if stage > 0 and i == 0 else 1
-            x = block(net, x, 64 * 2**stage, strides, name=f"conv{stage + 2}_block{i + 1}")
+        strides = 1 if stage == 0 or 4 * 2**stage > output_stride else 2
+        x = block(net, x, 64 * 2**stage, strides, dilation, name=f"conv{stage + 2}_block1")
+        dilation *= 2 if stage > 0 and strides == 1 else 1
+        for i in range(2, depth + 1):
+            x = block(net, x, 64 * 2**stage, 1, dilation, name=f"conv{stage + 2}_block{i}")
         features.append(x)
     return features
 

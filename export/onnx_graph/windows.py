@@ -383,6 +383,11 @@ def max_unpool(
     sizes = window.input(field.sizes) if output_size is None else tuple(output_size)
     if field.channels is None:
         raise NoRuleError("an unknown number of channels")
+    # What the pooling's last window hung over, in `ceil_mode`: without it ONNX Runtime wants a larger output.
+    pads = [
+        (lo, max(hi, (n - 1) * step + k - lo - size) if isinstance(n, int) and isinstance(size, int) else hi)
+        for (lo, hi), n, step, k, size in zip(window.pads, field.sizes, window.strides, window.size, sizes, strict=True)
+    ]
     shape = emit("Shape", field.x)
     planes = emit("ReduceProd", emit("Slice", shape, [0], [2]), keepdims=0)
     plane = emit("Range", np.int64(0), planes, np.int64(1))
@@ -395,7 +400,7 @@ def max_unpool(
         emit("Concat", emit("Slice", shape, [0], [2]), sizes_tensor(emit, sizes), axis=0),
         kernel_shape=window.size,
         strides=window.strides,
-        pads=_flat(window.pads),
+        pads=_flat(pads),
     )
     return field.result(y, out)
 

@@ -27,6 +27,10 @@ def convert_model(model: keras.Model, to: House = "kerasconv") -> keras.Model:
     It takes functional and Sequential models, models in models, layers that hold layers (`TimeDistributed`,
     `Bidirectional`, your own), and subclassed models that `from_config(get_config())` makes again.
 
+    Where one of our layers pads as no word of Keras says, a layer `<name>_pad` stands in front of its copy. But where
+    padding must not win a maximum, or not count in a mean, the copy is a small model: it pads with minus infinity, or
+    divides by how much of each window is no padding. Converted back these stay, with the same answers.
+
     The mask of a sequence goes as far as in the original: our 1-D layers are made with `propagate_mask=False`.
 
     Args:
@@ -86,7 +90,7 @@ class _Copies:
             return type(item)(inputs, structure.run_graph(item, inputs, self._applied), name=item.name)
         if isinstance(item, keras.Sequential):
             inputs = [_input_like(item.inputs[0])] if structure.is_connected(item) else []
-            layers = [*inputs, *map(self.copy, item.layers)]
+            layers = [*inputs, *(copied for layer in item.layers for copied in (*self._pads(layer), self.copy(layer)))]
             with _scope_of(item):
                 return type(item)(layers, name=item.name)
         planned = self._plan.new.get(id(item))
@@ -96,15 +100,22 @@ class _Copies:
 
     def _applied(self, operation: Any) -> Any:
         """The copy of an operation, to be called as the original was."""
-        new = self.copy(operation)
+        new, pads = self.copy(operation), self._pads(operation)
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            for pad in pads:
+                inputs = args[0] if args else kwargs.pop("inputs")
+                args = (pad(inputs), *args[1:])
             if type(new) is not type(operation) and "mask" not in new.call_signature_parameters:
                 kwargs.pop("mask", None)  # Keras records the mask that it found for a layer
             with _scope_of(operation):
                 return new(*args, **kwargs)
 
         return call
+
+    def _pads(self, item: Any) -> list[keras.Layer]:
+        """The layer in front of the copy of a layer, if there is one."""
+        return [self._plan.pads[id(item)]] if id(item) in self._plan.pads else []
 
     def _furnish(self, old: Any, new: Any) -> None:
         """Puts copies of its sub-layers into the copy of a layer; where none is exchanged, its own serve as copies."""

@@ -19,21 +19,25 @@ class Conversion:
     Attributes:
         path: Where it stands in the model.
         before: Its class.
-        after: The class of its copy, the same if it stays what it is; `None` if it cannot be converted.
+        after: The class of its copy, the same if it stays what it is; `None` if it cannot be converted. Of
+            a padded pooling that stock Keras has no word for it is a small model.
         problem: Why it cannot be converted, else empty.
+        pad: The class of a layer that pads in front of the copy, if there is one.
     """
 
     path: str
     before: type[keras.Layer]
     after: type[keras.Layer] | None
     problem: str = ""
+    pad: type[keras.Layer] | None = None
 
     def __str__(self) -> str:
         if self.after is None:
             return f"{self.path} ({_long_name(self.before)}): {self.problem}"
-        return f"{self.path}: {_long_name(self.before)} " + (
-            "stays" if self.after is self.before else f"becomes {_long_name(self.after)}"
-        )
+        if self.after is self.before:
+            return f"{self.path}: {_long_name(self.before)} stays"
+        new = [_long_name(kind) for kind in (self.pad, self.after) if kind is not None]
+        return f"{self.path}: {_long_name(self.before)} becomes {' and '.join(new)}"
 
 
 def _long_name(kind: type[keras.Layer]) -> str:
@@ -93,6 +97,7 @@ class Plan:
     Attributes:
         rows: What becomes of each layer.
         new: The layer that takes the place of each, by the `id` of the original. Models with a graph are not in it.
+        pads: The layer that pads in front of it, likewise, where there is one.
 
     Raises:
         TypeError: If `model` is no Keras model.
@@ -106,8 +111,17 @@ class Plan:
             raise ValueError(f"{caller}: `to` must be 'kerasconv' or 'keras'. Received: to={to!r}.")
         self.rows: list[Conversion] = []
         self.new: dict[int, keras.Layer] = {}
+        self.pads: dict[int, keras.Layer] = {}
         self._to = to
-        self._exchanged = {id(layer) for _, layer in structure.walk(model) if self._is_exchanged(layer)}
+        layers = [layer for _, layer in structure.walk(model)]
+        self._exchanged = {id(layer) for layer in layers if self._is_exchanged(layer)}
+        self._names = {layer.name for layer in layers}
+        self._held = {  # where a layer can be exchanged, but none put in front
+            id(inner): type(layer).__name__
+            for layer in (model, *layers)
+            if not structure.is_wired(layer)
+            for inner in structure.sublayers(layer).values()
+        }
         self._seen: set[int] = set()
         self._plan(model, (), model.name)
 
@@ -121,8 +135,8 @@ class Plan:
 
     def _is_exchanged(self, layer: keras.Layer) -> bool:
         try:
-            return counterpart(layer, self._to) is not None
-        except NotConvertibleError:
+            return bool(counterpart(layer, self._to))
+        except Exception:  # `_plan` will say which
             return True
 
     def _plan(self, layer: keras.Layer, where: structure.Where, path: str) -> None:
@@ -136,19 +150,35 @@ class Plan:
             if wired:
                 _check_constructor(layer)
             else:
-                described = counterpart(layer, self._to) or (type(layer), config_of(layer))
-                kind = described[0]
-                self.new[id(layer)] = remake(*described, layer)
+                kind = self._exchange(layer)
         except NotConvertibleError as error:
             kind, problem = None, str(error)
         except Exception as error:  # a class may raise what it likes
             kind, problem = None, f"`from_config(get_config())` must make it again. It raises {reason(error)}"
         opened = wired or self.opens(layer)
         if problem or not opened:
-            self.rows.append(Conversion(path, type(layer), kind, problem))
+            pad = self.pads.get(id(layer))
+            self.rows.append(Conversion(path, type(layer), kind, problem, None if pad is None else type(pad)))
         if opened:
             for step, inner in structure.sublayers(layer).items():
                 self._plan(inner, (*where, *step), structure.path((*where, *step)))
+
+    def _exchange(self, layer: keras.Layer) -> type[keras.Layer]:
+        """Makes what takes the place of a layer, and tells its class."""
+        *before, new = counterpart(layer, self._to) or (remake(type(layer), config_of(layer), layer),)
+        for pad in before:
+            if id(layer) in self._held:
+                raise NotConvertibleError(
+                    "stock Keras pads by a layer in front, for which there is no place in a "
+                    f"{self._held[id(layer)]}, or by words such as 'valid' and 'same'. "
+                    f"Received: padding={layer.padding}."
+                )
+            while pad.name in self._names:
+                pad.name += "_"
+            self._names.add(pad.name)
+            self.pads[id(layer)] = pad
+        self.new[id(layer)] = new
+        return type(new)
 
 
 def _check_constructor(model: keras.Model) -> None:

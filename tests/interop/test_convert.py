@@ -197,10 +197,14 @@ SAYABLE = [
     (layers.Conv2D(3, (3, 2), padding=((2, 2), (0, 1)), dilation_rate=(2, 1)), {"padding": "same"}),
     (layers.Conv1D(3, 3, padding="causal", groups=3), {"padding": "causal", "groups": 3}),
     (layers.Conv2DTranspose(3, 3, strides=2, output_padding=1), {"output_padding": (1, 1)}),
+    (layers.Conv2DTranspose(3, 4, strides=2, padding=1), {"padding": "same"}),
+    (layers.Conv2DTranspose(3, 3, strides=2, padding=0), {"padding": "valid"}),
     (layers.DepthwiseConv2D(3, depth_multiplier=2, padding=1), {"padding": "same", "depth_multiplier": 2}),
     (layers.SeparableConv1D(3, 3), {"padding": "valid"}),
     (layers.MaxPooling2D(3, 1, padding=1, dilation_rate=1, ties="first"), {"padding": "same"}),
     (layers.AveragePooling1D(3, padding=((0, 0),), ceil_mode=False), {"padding": "valid", "strides": (3,)}),
+    (layers.MaxPooling2D(3, 1, padding=1, ceil_mode=True), {"padding": "same"}),
+    (layers.AveragePooling2D(2, count_include_pad=True), {"padding": "valid"}),
     (layers.AdaptiveMaxPooling2D((2, 3)), {"output_size": (2, 3)}),
     (layers.ZeroPadding2D(((0, 1), (2, 3))), {"padding": ((0, 1), (2, 3))}),
     (layers.GlobalAveragePooling2D(keepdims=True), {"keepdims": True}),
@@ -218,13 +222,110 @@ def test_what_stock_keras_can_say(layer, expected):
     np.testing.assert_allclose(back(x), model(x), atol=1e-5)
 
 
+# Layers of ours whose padding is numbers that no word of Keras means, and the layers that do the same there.
+PADDED = [
+    (layers.Conv1D(6, 3, padding=(3, 1), dilation_rate=2, groups=3), ["ZeroPadding1D", "Conv1D"]),
+    (layers.Conv2D(4, 3, 2, padding=1, activation="relu"), ["ZeroPadding2D", "Conv2D"]),
+    (layers.Conv2D(4, 3, padding=((0, 1), (2, 4)), dilation_rate=(1, 2)), ["ZeroPadding2D", "Conv2D"]),
+    (layers.Conv3D(4, (3, 2, 1), (1, 2, 1), padding=((1, 0), (0, 2), (0, 0))), ["ZeroPadding3D", "Conv3D"]),
+    (layers.DepthwiseConv1D(3, 2, padding=1), ["ZeroPadding1D", "DepthwiseConv1D"]),
+    (layers.DepthwiseConv2D(3, 2, padding=1, depth_multiplier=2), ["ZeroPadding2D", "DepthwiseConv2D"]),
+    (layers.SeparableConv1D(4, 3, padding=(0, 3)), ["ZeroPadding1D", "SeparableConv1D"]),
+    (layers.SeparableConv2D(4, 3, 2, padding=1), ["ZeroPadding2D", "SeparableConv2D"]),
+    (layers.AveragePooling1D(3, 2, padding=1, count_include_pad=True), ["ZeroPadding1D", "AveragePooling1D"]),
+    (
+        layers.AveragePooling2D((3, 2), 1, padding="same", count_include_pad=True),
+        ["ZeroPadding2D", "AveragePooling2D"],
+    ),
+    (layers.AveragePooling2D(4, padding=1), ["Functional"]),
+    (layers.AveragePooling3D(3, 2, padding=((0, 1), (2, 0), (1, 1))), ["Functional"]),
+    (layers.AveragePooling1D(3, 2, ceil_mode=True), ["Functional"]),
+    (layers.MaxPooling1D(3, 2, padding=(0, 2)), ["Functional"]),
+    (layers.MaxPooling2D(3, 2, padding=1), ["Functional"]),
+    (layers.MaxPooling2D((3, 2), 2, padding=((1, 0), (0, 0)), ceil_mode=True), ["Functional"]),
+    (layers.MaxPooling3D(3, 2, padding=1), ["Functional"]),
+]
+
+
+def of_rank(layer, data_format, size):
+    """A layer like this one, with its rank in its name, and an input for it; all negative, so that zeros would show."""
+    rank = int(type(layer).__name__[-2])
+    spatial = (size, size + 1, size - 2)[:rank]
+    shape = (*spatial, 3) if data_format == "channels_last" else (3, *spatial)
+    x = -np.random.default_rng(0).uniform(0.1, 1, (2, *shape)).astype("float32")
+    return type(layer).from_config(layer.get_config() | {"data_format": data_format, "name": "padded"}), x
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(("make", "size"), [("sequential", 8), ("functional", 9)])
+@pytest.mark.parametrize(
+    ("layer", "expected"), PADDED, ids=[f"{i}-{type(p[0]).__name__}" for i, p in enumerate(PADDED)]
+)
+def test_padding_by_numbers_is_padding_in_front(layer, expected, make, data_format, size):
+    layer, x = of_rank(layer, data_format, size)
+    model = keras.Sequential([keras.Input(x.shape[1:]), layer], name="model")
+    if make == "functional":
+        image = keras.Input(x.shape[1:])
+        model = keras.Model(image, layer(image), name="model")
+    randomise(model)
+
+    stock = interop.convert_model(model, to="keras")
+    back = interop.convert_model(stock)
+
+    inner = [layer for layer in stock.layers if not isinstance(layer, keras.layers.InputLayer)]
+    assert [type(layer).__name__ for layer in inner] == expected
+    assert [layer.name for layer in inner] == ["padded_pad", "padded"][-len(expected) :]
+    assert not any(houses(stock).values())
+    assert any(houses(back).values())
+    assert [weight.path for weight in stock.weights] == [weight.path for weight in model.weights]
+    for other in (stock, back):
+        assert other.output_shape == model.output_shape
+        assert_same(model, other, x)
+    (row,) = interop.conversion_report(model, to="keras").rows
+    names = " and ".join(f"keras {name}" for name in expected)
+    assert str(row) == f"padded: kerasconv {type(layer).__name__} becomes {names}"
+
+
+def test_gradients_of_the_input_through_padding():
+    """A window that has its maximum, or its mean, at the rim."""
+    image = keras.Input((8, 9, 3))
+    x = layers.MaxPooling2D(3, 2, padding=1)(layers.Conv2D(4, 3, padding=(2, 1), strides=2)(image))
+    model = keras.Model(image, layers.AveragePooling2D(3, 2, padding=1)(x))
+    x = tf.constant(zoo.IMAGES)
+    found = []
+    for each in (model, interop.convert_model(model, to="keras")):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(tf.sin(each(x)))
+        found.append(tape.gradient(loss, x))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    assert np.abs(found[0]).max() > 1e-3
+
+
+def test_padding_in_front_of_shared_layers_in_models_in_models(tmp_path):
+    """One pad for all calls in one model, a name that is taken, half precision, and a file of stock layers."""
+    shared = layers.Conv2D(3, 3, padding=((2, 0), (0, 2)), name="shared", dtype="mixed_float16")
+    inner = keras.Sequential([shared, layers.MaxPooling2D(3, 1, padding=((2, 0), (0, 2)), dtype="mixed_float16")])
+    image = keras.Input((8, 9, 3))
+    x = keras.layers.ReLU(name="shared_pad")(image)
+    x = keras.layers.TimeDistributed(layers.MaxPooling1D(3, 2, padding=1))(inner(shared(x)) + shared(image))
+    model = keras.Model(image, x)
+    randomise(model)
+    stock = interop.convert_model(model, to="keras")
+    assert_same(model, stock, zoo.IMAGES, 1e-2)
+    names = [name for name in houses(stock) if "shared" in name]
+    assert sorted(names) == ["shared", "shared_pad", "shared_pad_"]
+    stock = interop.convert_model(inner, to="keras")  # Keras cannot load layers that two models share
+    stock.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(zoo.IMAGES), stock(zoo.IMAGES))
+
+
 # Layers of ours that it has not, and what the report says of them.
 UNSAYABLE = [
     (
         layers.Conv2D(3, 3, padding=((1, 2), (0, 0)), padding_mode="reflect", flip_kernel=True),
         "stock Keras has no flip_kernel but False. Received: flip_kernel=True. stock Keras has no padding_mode but "
-        "'constant'. Received: padding_mode='reflect'. stock Keras pads by words such as 'valid' and 'same'. "
-        "Received: padding=((1, 2), (0, 0)).",
+        "'constant'. Received: padding_mode='reflect'.",
     ),
     (
         layers.Conv2D(3, 3, strides=2, dilation_rate=2),
@@ -232,13 +333,14 @@ UNSAYABLE = [
         "`dilation_rate > 1`. Received: strides=(2, 2) and dilation_rate=(2, 2)",
     ),
     (
-        layers.Conv2D(3, 3, padding=1, strides=2),
-        "stock Keras pads by words such as 'valid' and 'same'. Received: padding=((1, 1), (1, 1)).",
+        layers.MaxPooling2D(3, 2, padding=((0, 2), (0, 0)), ceil_mode=True),
+        "stock Keras has no ceil_mode but False. Received: ceil_mode=True. stock Keras pads by words such as 'valid' "
+        "and 'same'. Received: padding=((0, 2), (0, 0)).",
     ),
     (
-        layers.Conv1DTranspose(4, 3, padding=0, groups=2),
+        layers.Conv1DTranspose(4, 3, padding=2, groups=2),
         "stock Keras has no groups but 1. Received: groups=2. stock Keras pads by words such as 'valid' and 'same'. "
-        "Received: padding=((0, 0),).",
+        "Received: padding=((2, 2),).",
     ),
     (
         layers.Conv1D(3, 3, algorithm=Binary()),
@@ -270,6 +372,17 @@ def test_what_stock_keras_cannot_say_is_one_error():
         "Received: Sequential 'impossible', in which\n  " + "\n  ".join(lines)
     )
     assert interop.conversion_report(model).problems == ()
+
+
+def test_no_place_for_padding_in_front():
+    model = keras.Sequential(
+        [keras.layers.TimeDistributed(layers.Conv2D(3, 3, 2, padding=1, name="conv"), name="each")]
+    )
+    (problem,) = interop.conversion_report(model, to="keras").problems
+    assert str(problem) == (
+        "each/layer (kerasconv Conv2D): stock Keras pads by a layer in front, for which there is no place in a "
+        "TimeDistributed, or by words such as 'valid' and 'same'. Received: padding=((1, 1), (1, 1))."
+    )
 
 
 def message(kind, function, *args, **kwargs):

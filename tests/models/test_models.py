@@ -144,6 +144,10 @@ def test_models_are_built_on_our_layers():
     [
         (lambda: models.create_model("line_detectr"), "create_model: `name` must be that of a model of the zoo. Received: name='line_detectr'. Did you mean 'line_detector'?"),
         (lambda: models.create_model("zzz"), "create_model: `name` must be that of a model of the zoo. Received: name='zzz'. `kerasconv list` shows them."),
+        (lambda: models.densenet121(compression=1.5), "densenet121: `compression` must be a number above 0 and at most 1. Received: compression=1.5."),
+        (lambda: models.mobilenet(alpha=0), "mobilenet: `alpha` must be a number above 0. Received: alpha=0."),
+        (lambda: models.mobilenet_v2(alpha="half"), "mobilenet_v2: `alpha` must be a number above 0. Received: alpha='half'."),
+        (lambda: models.mobilenet_v3_small(alpha=float("nan")), "mobilenet_v3_small: `alpha` must be a number above 0. Received: alpha=nan."),
         (lambda: models.line_detector("oblique"), "line_detector: `orientation` must be one of 'vertical', 'horizontal', 'diagonal', 'antidiagonal'. Received: orientation='oblique'."),
         (lambda: models.line_detector(pooling="min"), "line_detector: `pooling` must be one of None, 'max', 'average', 'global_max', 'global_average'. Received: pooling='min'."),
         (lambda: models.line_detector(input_shape=(8, 8, 3)), "line_detector: the images must have one channel. Received: input_shape=(8, 8, 3)."),

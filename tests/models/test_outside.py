@@ -70,6 +70,37 @@ def test_equal_to_keras_applications(name):
         np.testing.assert_allclose(gradients[path], gradient, rtol=1e-6, atol=1e-9 * scale, err_msg=path)
 
 
+OPTIONS = [
+    ("densenet121", {"include_top": False, "pooling": "max"}),
+    ("mobilenet", {"alpha": 0.5}),
+    ("mobilenet", {"alpha": 1.0, "depth_multiplier": 2}),
+    ("mobilenet", {"include_top": False}),
+    *[("mobilenet_v2", {"alpha": alpha}) for alpha in (0.5, 0.75, 1.0, 1.3, 1.4)],
+    ("mobilenet_v2", {"include_top": False, "pooling": "avg"}),
+    ("mobilenet_v3_small", {"alpha": 1.0}),
+    ("mobilenet_v3_small", {"alpha": 1.25}),
+    ("mobilenet_v3_small", {"minimalistic": True}),
+    ("mobilenet_v3_small", {"include_top": False}),
+    ("mobilenet_v3_large", {"alpha": 1.0}),
+    ("mobilenet_v3_large", {"alpha": 1.25}),
+    ("mobilenet_v3_large", {"minimalistic": True}),
+]
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(("name", "options"), OPTIONS, ids=str)
+def test_options_mean_what_they_mean_in_keras_applications(name, options):
+    entry = models.get_entry(name)
+    options = {"classifier_activation": None, **options}
+    ours = small(name, **options)
+    stock = getattr(keras.applications, entry.source.rpartition(".")[2])(weights=None, **{**entry.small, **options})
+    randomise(stock)
+    assign(ours, state_of(stock), name)
+    x = inputs_for(ours)
+    z = stock(x)
+    np.testing.assert_allclose(ours(x), z, rtol=1e-3, atol=1e-4 * np.abs(z).max())
+
+
 def torchvision_models():
     """The module `torchvision.models`.
 
@@ -89,6 +120,8 @@ def test_equal_to_torchvision(name):
 
     entry = models.get_entry(name)
     options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    if entry.task == "segmentation":
+        options = {"weights_backbone": None}  # which would be fetched
     torch.manual_seed(0)
     theirs = torchvision.get_model(entry.source.split()[1], weights=None, num_classes=entry.small["classes"], **options)
     generator = torch.Generator().manual_seed(0)
@@ -101,8 +134,9 @@ def test_equal_to_torchvision(name):
     x = inputs_for(ours).astype("float64")
     image = torch.tensor(np.moveaxis(x, -1, 1), requires_grad=True)
     z = theirs.double().eval()(image)
+    z = z["out"] if entry.task == "segmentation" else z
     (z**2).sum().backward()
-    z = z.detach().numpy()
+    z = np.moveaxis(z.detach().numpy(), 1, -1)
     with tf.GradientTape() as tape:
         tape.watch(tensor := tf.constant(x))
         y = ours(tensor)

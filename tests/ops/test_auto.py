@@ -1,5 +1,7 @@
 """Which algorithm is chosen, how exact the fast ones are, what they refuse, and operations in parts."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,6 +24,10 @@ LARGER = [
 ]
 
 
+def _run(name, options, *tensors):
+    return getattr(chunks, name)(direct, *tensors, *options)
+
+
 def operations(case):
     x, w, dy = map(tf.constant, case.arrays(case.x_shape, case.w_shape, case.y_shape))
     yield "forward", (x, w, case.window, case.groups)
@@ -42,17 +48,33 @@ def test_they_agree_in_float64(algorithm, case):
             np.testing.assert_allclose(result, expected, atol=1e-11)
 
 
-@pytest.mark.parametrize("case", [*CONVOLUTIONS, *LARGER], ids=str)
-@pytest.mark.parametrize("parts", [2, 5])
-def test_parts_are_the_whole(monkeypatch, parts, case):
-    """Along the batch where it is long enough, else along rows, also where these share inputs or leave some out."""
-    monkeypatch.setattr(chunks, "count", lambda algorithm, p: parts)
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize("cut", [chunks.Turns(2), chunks.Turns(1, 2)], ids=str)
+def test_turns_are_the_whole(monkeypatch, cut, case):
+    """Some examples, or some rows of one, also where these share inputs or leave some out; in every mode."""
+    monkeypatch.setattr(chunks, "turns", lambda algorithm, p: cut)
     for name, arguments in operations(case):
         expected = getattr(direct, name)(*arguments)
-        run = getattr(chunks, name)
-        for result in (run(direct, *arguments), tf.function(lambda *a, run=run: run(direct, *a))(*arguments)):
+        tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
+        run = functools.partial(_run, name, arguments[len(tensors) :])
+        for result in (run(*tensors), tf.function(run)(*tensors)):
             assert result.shape == expected.shape
             np.testing.assert_allclose(result, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("cut", [chunks.Turns(2), chunks.Turns(1, 2)], ids=str)
+@pytest.mark.parametrize("mode", ["xla", "unknown batch", "unknown batch, xla"])
+def test_turns_in_other_modes(monkeypatch, cut, mode):
+    """Three examples in turns of two: one is left over, which a graph may learn only when it runs."""
+    monkeypatch.setattr(chunks, "turns", lambda algorithm, p: cut)
+    case = Case((9, 8), (3, 2), strides=(2, 1), padding="same", batch=3)
+    for name, arguments in operations(case):
+        tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
+        options = arguments[len(tensors) :]
+        batches = tensors[:1] if name != "kernel_gradient" else tensors
+        specs = [tf.TensorSpec([None, *t.shape[1:]] if "unknown" in mode and any(t is b for b in batches) else t.shape, t.dtype) for t in tensors]  # fmt: skip
+        run = tf.function(functools.partial(_run, name, options), input_signature=specs, jit_compile="xla" in mode)  # fmt: skip
+        np.testing.assert_allclose(run(*tensors), getattr(direct, name)(*arguments), atol=1e-12)
 
 
 def test_the_memory_limit_is_kept():
@@ -63,7 +85,8 @@ def test_the_memory_limit_is_kept():
         columns = 4 * p.taps * p.positions * p.channels
         assert columns > 6.3e9
         for algorithm in (direct, gemm, winograd):
-            assert algorithm.workspace(p) / chunks.count(algorithm, p) <= config.get_memory_limit() == 2**28
+            parts = chunks.turns(algorithm, p).count(p)
+            assert algorithm.workspace(p) / parts <= config.get_memory_limit() == 2**24
 
 
 def test_a_lower_limit_gives_the_same():

@@ -103,5 +103,5 @@ def _best(p: Problem, dtype: tf.DType) -> Any:
     chosen = min(estimates, key=lambda name: estimates[name])
     found = _choices.get()
     if found is not None:
-        found.append(Choice(p, chosen, estimates, refusals, chunks.count(_CANDIDATES[chosen], p)))
+        found.append(Choice(p, chosen, estimates, refusals, chunks.turns(_CANDIDATES[chosen], p).count(p)))
     return _CANDIDATES[chosen]

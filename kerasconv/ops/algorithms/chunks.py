@@ -1,15 +1,15 @@
-"""An operation in parts, one after the other, where at once it would take more memory than allowed.
+"""An operation in turns, where at once it would take more memory than allowed.
 
 An algorithm says how much it needs beside its tensors (`workspace`); the limit is `kerasconv.config.set_memory_limit`.
-What is too large is cut along the batch, or where that is too short or unknown along the first spatial axis: outputs of
-a row need the inputs that its windows see, and the inputs that windows of two parts share get gradients from both.
+What is too large is done for some examples at a time, or, where one is too large already, for some rows of it: outputs
+of a row need the inputs that its windows see, and inputs that the windows of two turns share get gradients from both.
+In a graph the turns are a loop, whose body is compiled once. Small turns also stay in the processor's cache.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -20,113 +20,214 @@ from kerasconv.ops.algorithms.problem import Problem, problem
 from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
 
 
-def count(algorithm: Any, p: Problem) -> int:
-    """Into how many parts the problem must be cut."""
-    needed = algorithm.workspace(p) if hasattr(algorithm, "workspace") else 0
-    return max(1, math.ceil(needed / config.get_memory_limit()))
+@dataclass(frozen=True)
+class Turns:
+    """How an operation is cut.
+
+    Attributes:
+        examples: How many examples are done in a turn; `None` if all.
+        rows: Of one example, how many positions of the window along its first axis; `None` if all.
+    """
+
+    examples: int | None = None
+    rows: int | None = None
+
+    def count(self, p: Problem) -> int:
+        """How many turns the problem takes."""
+        return -(-p.batch // (self.examples or p.batch)) * -(-p.output[0] // (self.rows or p.output[0]))
+
+
+def turns(algorithm: Any, p: Problem) -> Turns:
+    """How the problem is cut to stay within the limit.
+
+    What is needed whatever the number of examples, a kernel in another form, is not counted, and where it exceeds the
+    limit, examples may take as much: smaller turns would save little, and make it anew each time.
+    """
+    if not hasattr(algorithm, "workspace"):
+        return Turns()
+    one, two = (algorithm.workspace(replace(p, batch=n)) for n in (1, 2))
+    limit = max(config.get_memory_limit(), 2 * one - two)
+    each = max(two - one, 1)
+    if each > limit and p.output[0] > 1:
+        return Turns(1, max(1, int(p.output[0] * limit / each)))
+    return Turns(max(1, int(limit / each))) if p.batch * each > limit else Turns()
 
 
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-    """`algorithm.forward`, in parts if need be."""
+    """`algorithm.forward`, in turns if need be."""
     output = window.output(sizes_of(x)[1:-1])
-    parts = _count(algorithm, "forward", x.shape[0], output, window, groups, w)
-    if _by_batch(x, parts):
-        ys: list[tf.Tensor] = []
-        for (x_part,) in _turns([x], parts, ys):
-            ys.append(algorithm.forward(x_part, w, window, groups))
-        return tf.concat(ys, 0)
-    if _by_rows(output, parts):
-        x, inner = _padded_rows(x, window)
-        ys = []
-        for first, last in _rows(output[0], parts):
-            rows = x[:, _seen(window, first, last)]
-            ys.append(algorithm.forward(_after(rows, ys), w, inner, groups))
-        return tf.concat(ys, 1)
-    return algorithm.forward(x, w, window, groups)
+    cut = _turns(algorithm, "forward", x.shape[0], output, window, groups, *w.shape[-2:])
+
+    def of_examples(first: Size, n: Size | None) -> tf.Tensor:
+        return _forward_by_rows(algorithm, _span(x, 0, first, n), w, window, groups, cut.rows)
+
+    return _joined(of_examples, sizes_of(x)[0], cut.examples, [*output, w.shape[-1]], x.dtype)
+
+
+def _forward_by_rows(
+    algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, rows: int | None
+) -> tf.Tensor:
+    if rows is None:
+        return algorithm.forward(x, w, window, groups)
+    output = window.output(sizes_of(x)[1:-1])
+    x, inner = _padded_rows(x, window)
+
+    def of_rows(first: Size, n: Size | None) -> tf.Tensor:
+        return algorithm.forward(_seen(x, window, first, n), w, inner, groups)[0]
+
+    return _joined(of_rows, output[0], rows, [*output[1:], w.shape[-1]], x.dtype)[None]
 
 
 def input_gradient(
     algorithm: Any, dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
 ) -> tf.Tensor:
-    """`algorithm.input_gradient`, in parts if need be."""
-    output = sizes_of(dy)[1:-1]
-    parts = _count(algorithm, "input_gradient", dy.shape[0], output, window, groups, w)
-    if _by_batch(dy, parts):
-        dxs: list[tf.Tensor] = []
-        for (dy_part,) in _turns([dy], parts, dxs):
-            dxs.append(algorithm.input_gradient(dy_part, w, window, groups, sizes))
-        return tf.concat(dxs, 0)
-    if _by_rows(output, parts):
-        inner = _without_rows(window)
-        shared = window.extent[0] - window.strides[0]  # rows that two neighbouring parts see
-        dxs, tail = [], None
-        for first, last in _rows(output[0], parts):
-            seen = _seen(window, first, last)
-            size = [seen.stop - seen.start, *sizes[1:]]
-            dx = algorithm.input_gradient(_after(dy[:, first:last], dxs), w, inner, groups, size)
-            if shared > 0:
-                if tail is not None:
-                    dx = tf.concat([dx[:, :shared] + tail, dx[:, shared:]], 1)
-                dx, tail = dx[:, : size[0] - shared], dx[:, size[0] - shared :]
-            dxs.append(pad_axes(dx, along(1, 0, positive(-shared), dx)))
-        dx = tf.concat(dxs if tail is None else [*dxs, tail], 1)
-        lo, hi = window.pads[0]
-        missing = sizes[0] + lo + hi - sizes_of(dx)[1]
-        dx = pad_axes(dx, along(1, 0, positive(missing), dx))
-        return crop_axes(dx, along(1, lo, hi + positive(-missing), dx))
-    return algorithm.input_gradient(dy, w, window, groups, sizes)
+    """`algorithm.input_gradient`, in turns if need be."""
+    cut = _turns(algorithm, "input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, groups, *w.shape[-2:])
+
+    def of_examples(first: Size, n: Size | None) -> tf.Tensor:
+        return _input_gradient_by_rows(algorithm, _span(dy, 0, first, n), w, window, groups, sizes, cut.rows)
+
+    return _joined(of_examples, sizes_of(dy)[0], cut.examples, [*sizes, groups * w.shape[-2]], dy.dtype)
+
+
+def _input_gradient_by_rows(
+    algorithm: Any, dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size], rows: int | None
+) -> tf.Tensor:
+    if rows is None:
+        return algorithm.input_gradient(dy, w, window, groups, sizes)
+    inner, stride = _without_rows(window), window.strides[0]
+    shared = positive(window.extent[0] - stride)  # rows that two neighbouring turns see
+    row = [*sizes[1:], groups * w.shape[-2]]
+
+    def of_rows(first: Size, n: Size, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        size = [(n - 1) * stride + window.extent[0], *sizes[1:]]
+        dx = algorithm.input_gradient(_span(dy, 1, first, n), w, inner, groups, size)[0]
+        dx = tf.pad(dx, [(0, n * stride + shared - size[0]), *[(0, 0)] * (len(row))])
+        dx = tf.concat([dx[:shared] + last, dx[shared:]], 0)
+        return dx[: n * stride], dx[n * stride :]
+
+    nothing = tf.zeros([shared, *row], dy.dtype)
+    dx, last = _joined_with(of_rows, sizes_of(dy)[1], rows, row, nothing, stride)
+    dx = tf.concat([dx, last], 0)[None]
+    lo, hi = window.pads[0]
+    missing = sizes[0] + lo + hi - sizes_of(dx)[1]
+    dx = pad_axes(dx, along(1, 0, positive(missing), dx))
+    return crop_axes(dx, along(1, lo, hi + positive(-missing), dx))
 
 
 def kernel_gradient(algorithm: Any, x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-    """`algorithm.kernel_gradient`, in parts if need be."""
-    output = sizes_of(dy)[1:-1]
-    widths = groups, x.shape[-1] // groups, dy.shape[-1] // groups
-    p = problem("kernel_gradient", x.shape[0], output, window, *widths)
-    parts = count(algorithm, p)
-    dws: list[tf.Tensor] = []
-    if _by_batch(x, parts):
-        for x_part, dy_part in _turns([x, dy], parts, dws):
-            dws[:] = [sum([algorithm.kernel_gradient(x_part, dy_part, window, groups), *dws])]
-    elif _by_rows(output, parts):
-        x, inner = _padded_rows(x, window)
-        for first, last in _rows(output[0], parts):
-            rows = _after(x[:, _seen(window, first, last)], dws)
-            dws = [sum([algorithm.kernel_gradient(rows, dy[:, first:last], inner, groups), *dws])]
-    else:
-        return algorithm.kernel_gradient(x, dy, window, groups)
-    return dws[0]
+    """`algorithm.kernel_gradient`, in turns if need be."""
+    output, channels = sizes_of(dy)[1:-1], x.shape[-1] // groups
+    cut = _turns(algorithm, "kernel_gradient", x.shape[0], output, window, groups, channels, dy.shape[-1])
+    zero = [*window.size, channels, dy.shape[-1]]
+
+    def of_examples(first: Size, n: Size | None) -> tf.Tensor:
+        some = _span(x, 0, first, n), _span(dy, 0, first, n)
+        if cut.rows is None:
+            return algorithm.kernel_gradient(*some, window, groups)
+        rows, inner = _padded_rows(some[0], window)
+
+        def of_rows(first: Size, n: Size | None) -> tf.Tensor:
+            return algorithm.kernel_gradient(_seen(rows, window, first, n), _span(some[1], 1, first, n), inner, groups)
+
+        return _summed(of_rows, output[0], cut.rows, zero, x.dtype)
+
+    return _summed(of_examples, sizes_of(x)[0], cut.examples, zero, x.dtype)
 
 
-def _count(
-    algorithm: Any, operation: str, batch: Size, output: Sequence[Size], window: Window, groups: int, w: tf.Tensor
-) -> int:
-    return count(algorithm, problem(operation, batch, output, window, groups, w.shape[-2], w.shape[-1] // groups))
+def _turns(
+    algorithm: Any,
+    operation: str,
+    batch: Size,
+    output: Sequence[Size],
+    window: Window,
+    groups: int,
+    channels: int,
+    filters: int,
+) -> Turns:
+    if (isinstance(batch, int) and batch == 0) or not all(isinstance(o, int) for o in output):
+        return Turns()
+    return turns(algorithm, problem(operation, batch, output, window, groups, channels, filters // groups))
 
 
-def _by_batch(x: tf.Tensor, parts: int) -> bool:
-    return parts > 1 and isinstance(x.shape[0], int) and x.shape[0] >= parts
+def _joined(
+    part: Callable[[Size, Size | None], tf.Tensor], n: Size, most: int | None, row: Sequence[Size], dtype: tf.DType
+) -> tf.Tensor:
+    """`part(first, count)` for `n` items, in turns of at most so many, joined along the first axis."""
+    if most is None or (isinstance(n, int) and n <= most):
+        return part(0, None)
+    nothing = tf.zeros([0], dtype)
+    return _joined_with(lambda first, count, last: (part(first, count), last), n, most, row, nothing)[0]
 
 
-def _by_rows(output: Sequence[Size], parts: int) -> bool:
-    return parts > 1 and isinstance(output[0], int) and output[0] > 1
+def _joined_with(
+    part: Callable[[Size, Size, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    n: Size,
+    most: int,
+    row: Sequence[Size],
+    last: tf.Tensor,
+    each: int = 1,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `_joined`, and a turn hands something `last` to the next; an item makes `each` rows."""
+    if tf.executing_eagerly():
+        ys = []
+        for first in range(0, n, most):
+            y, last = part(first, min(most, n - first), last)
+            ys.append(y)
+        return tf.concat(ys, 0), last
+    whole = n // most
+    array = tf.TensorArray(last.dtype, whole, element_shape=[most * each, *row])
+
+    def turn(i: tf.Tensor, array: tf.TensorArray, last: tf.Tensor) -> tuple[tf.Tensor, tf.TensorArray, tf.Tensor]:
+        y, last = part(i * most, most, last)
+        return i + 1, array.write(i, y), last
+
+    _, array, last = tf.while_loop(lambda i, *_: i < whole, turn, (0, array, last), parallel_iterations=1)
+    done = tf.reshape(array.stack(), [whole * most * each, *row])
+
+    def rest() -> tuple[tf.Tensor, tf.Tensor]:
+        y, after = part(whole * most, n % most, last)
+        return tf.concat([done, y], 0), after
+
+    if isinstance(n, int):
+        return rest() if n % most else (done, last)
+    return tf.cond(n % most > 0, rest, lambda: (done, last))
 
 
-def _turns(tensors: Sequence[tf.Tensor], parts: int, done: list[tf.Tensor]) -> Iterator[list[tf.Tensor]]:
-    """The parts of tensors along the batch, each when those before are `done`."""
-    for first, last in _rows(tensors[0].shape[0], parts):
-        yield [_after(x[first:last], done) for x in tensors]
+def _summed(
+    part: Callable[[Size, Size | None], tf.Tensor], n: Size, most: int | None, shape: Sequence[int], dtype: tf.DType
+) -> tf.Tensor:
+    """The sum of `part(first, count)` for `n` items, in turns of at most so many."""
+    if most is None or (isinstance(n, int) and n <= most):
+        return part(0, None)
+    total = tf.zeros(shape, dtype)
+    if tf.executing_eagerly():
+        for first in range(0, n, most):
+            total += part(first, min(most, n - first))
+        return total
+    whole = n // most
+    _, total = tf.while_loop(
+        lambda i, _: i < whole, lambda i, t: (i + 1, t + part(i * most, most)), (0, total), parallel_iterations=1
+    )
+    if isinstance(n, int):
+        return total + part(whole * most, n % most) if n % most else total
+    return tf.cond(n % most > 0, lambda: total + part(whole * most, n % most), lambda: total)
 
 
-def _rows(n: int, parts: int) -> Iterator[tuple[int, int]]:
-    """`n` rows in so many parts, or as many as there are rows: where each begins, and where it ends."""
-    parts = min(n, parts)
-    for i in range(parts):
-        yield i * n // parts, (i + 1) * n // parts
+def _span(x: tf.Tensor, axis: int, first: Size, n: Size | None) -> tf.Tensor:
+    """`n` items of an axis, or all."""
+    if n is None:
+        return x
+    begin, size = [0] * x.shape.rank, sizes_of(x)
+    begin[axis], size[axis] = first, n
+    return tf.slice(x, begin, size)
 
 
-def _seen(window: Window, first: int, last: int) -> slice:
-    """The rows of the padded input that positions `first` to `last` of the window see."""
-    return slice(first * window.strides[0], (last - 1) * window.strides[0] + window.extent[0])
+def _seen(x: tf.Tensor, window: Window, first: Size, n: Size | None) -> tf.Tensor:
+    """The rows of the padded input that `n` positions of the window see."""
+    if n is None:
+        return x
+    return _span(x, 1, first * window.strides[0], (n - 1) * window.strides[0] + window.extent[0])
 
 
 def _padded_rows(x: tf.Tensor, window: Window) -> tuple[tf.Tensor, Window]:
@@ -136,11 +237,3 @@ def _padded_rows(x: tf.Tensor, window: Window) -> tuple[tf.Tensor, Window]:
 
 def _without_rows(window: Window) -> Window:
     return replace(window, pads=((0, 0), *window.pads[1:]))
-
-
-def _after(x: tf.Tensor, done: Sequence[tf.Tensor]) -> tf.Tensor:
-    """`x`, not before the last of `done` is there."""
-    if tf.executing_eagerly() or not done:
-        return x
-    with tf.control_dependencies([done[-1]]):
-        return tf.identity(x)

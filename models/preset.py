@@ -1,0 +1,446 @@
+"""Presets: a model in a folder, with what it takes to use it, and nothing that could run.
+
+    config.json         how to build it: the zoo's name and options, or Keras' configuration of its layers
+    metadata.json       versions, parameters, task, preprocessing, labels, and the SHA-256 of the two other files
+    model.safetensors   the weights, by the path of their variable
+
+There are no dates in it: the same model gives the same files. The hashes show damage, not malice, since whoever changes
+a file can change its hash. So loading runs no code from the folder, follows no link, and reads no file but these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import stat
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from kerasconv.export import Preprocessing
+from kerasconv.export.artifacts import place, staged
+from kerasconv.models.weights import State, assign, state_of
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+import kerasconv
+from kerasconv import models
+
+FORMAT = 1
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
+_BESIDE = {"LICENSE", "README.md"}  # what a hub has beside a model; hidden files too
+_LARGEST_JSON = 1 << 24
+# Layers of Keras that run code, or read files, which their configuration names.
+_REFUSED = {
+    "FlaxLayer",
+    "IntegerLookup",
+    "JaxLayer",
+    "Lambda",
+    "StringLookup",
+    "TFSMLayer",
+    "TextVectorization",
+    "TorchModuleWrapper",
+    "__lambda__",
+}
+
+
+@dataclass(frozen=True)
+class PresetInfo:
+    """What a preset says of its model.
+
+    Attributes:
+        name: The zoo's name of it, else that of the model.
+        options: What the zoo's builder was given; `None` if the model is not of the zoo.
+        parameters: How many numbers its weights are.
+        task: What it is for, as in the zoo's table; `None` if nobody said.
+        preprocessing: From an encoded image to its input; `None` if nobody said.
+        labels: What its outputs stand for, in order; `None` if nobody said.
+        kerasconv: The version of this package that wrote it.
+        keras: That of Keras.
+    """
+
+    name: str
+    options: Mapping[str, Any] | None
+    parameters: int
+    task: str | None
+    preprocessing: Preprocessing | None
+    labels: tuple[str, ...] | None
+    kerasconv: str
+    keras: str
+
+
+def save_to_preset(
+    model: keras.Model,
+    directory: str | os.PathLike[str],
+    *,
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] | None = None,
+    task: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Writes a model to a folder, from which `from_preset` loads it. The folder appears when it is complete.
+
+    A model of the zoo is kept as its builder's name and options: which layers are frozen is then not kept.
+
+    Args:
+        model: The model. Custom layers must be registered with Keras.
+        directory: The folder to write.
+        preprocessing: From an encoded image to the model's input; `None` for what the zoo's table says, if it does.
+        labels: What the entries of the model's output stand for, in order.
+        task: What it is for; `None` for what the zoo's table says, if it does.
+        overwrite: Whether a preset that stands there already may be replaced. Nothing but a preset is.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the model cannot be loaded again without running code, or the labels are not as many as outputs.
+        FileExistsError: If something stands there and may not be replaced.
+        OSError: If nothing can be written there.
+
+    Example:
+        >>> import kerasconv, tempfile
+        >>> folder = tempfile.mkdtemp() + "/edges"
+        >>> kerasconv.models.save_to_preset(kerasconv.models.line_detector(), folder, task="filter")
+        >>> kerasconv.models.preset_info(folder).parameters
+        10
+    """
+    caller = "save_to_preset"
+    _check_arguments(model, preprocessing, labels, task)
+    target = place(directory, caller)
+    if overwrite and target.exists() and not _is_preset(target):
+        raise FileExistsError(
+            f"{caller}: `overwrite=True` replaces presets only. Received: directory={str(directory)!r}, which is none."
+        )
+    state = state_of(model)
+    config = _zoo_config(model, state) or _keras_config(model)
+    entry = models.get_entry(config["zoo"]) if "zoo" in config else None
+    if preprocessing is None and entry is not None:
+        preprocessing = _preprocessing_of(entry, model)
+    files = {CONFIG: _to_json(config), WEIGHTS: safetensors.save(state)}
+    metadata = {
+        "format": FORMAT,
+        "kerasconv": kerasconv.__version__,
+        "keras": keras.__version__,
+        "name": config.get("zoo", model.name),
+        "parameters": _size(state),
+        "task": entry.task if task is None and entry is not None else task,
+        "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+        "labels": None if labels is None else list(labels),
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    with staged(target, overwrite=overwrite, caller=caller) as folder:
+        folder.mkdir()
+        for name, content in {**files, METADATA: _to_json(metadata)}.items():
+            (folder / name).write_bytes(content)
+        loaded = state_of(_load(_Preset(folder, caller)))
+        if not all(np.array_equal(loaded[path], state[path], equal_nan=True) for path in state):
+            raise ValueError(f"{caller}: a model must be the same when it is loaded again. Received: {model.name!r}.")
+
+
+def from_preset(directory: str | os.PathLike[str]) -> keras.Model:
+    """The model in a preset. All is checked before anything is built, and nothing in the folder is run.
+
+    Args:
+        directory: The folder that `save_to_preset` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or one of its files is missing.
+        ValueError: If a file is none of a preset, has another hash than the metadata say, is damaged, or would run
+            code; or the weights are not those of the model.
+
+    Example:
+        >>> import kerasconv, tempfile
+        >>> folder = tempfile.mkdtemp() + "/edges"
+        >>> kerasconv.models.save_to_preset(kerasconv.models.line_detector(pooling="max"), folder)
+        >>> kerasconv.models.from_preset(folder).output_shape
+        (None, 3, 3, 1)
+    """
+    return _load(_Preset(directory, "from_preset"))
+
+
+def preset_info(directory: str | os.PathLike[str]) -> PresetInfo:
+    """What a preset says of its model, which is not built: its size, task, preprocessing and labels.
+
+    Args:
+        directory: The folder that `save_to_preset` wrote.
+
+    Raises:
+        FileNotFoundError: See `from_preset`.
+        ValueError: See `from_preset`.
+
+    Example:
+        >>> import kerasconv, tempfile
+        >>> folder = tempfile.mkdtemp() + "/edges"
+        >>> kerasconv.models.save_to_preset(kerasconv.models.line_detector(), folder, labels=["edge"])
+        >>> kerasconv.models.preset_info(folder).labels
+        ('edge',)
+    """
+    return _Preset(directory, "preset_info").info
+
+
+def preset_weights(directory: str | os.PathLike[str], caller: str) -> State:
+    """The weights in a preset, by the path of their variable."""
+    return _Preset(directory, caller).state
+
+
+class _Preset:
+    """A folder, read and checked: each file once, so that what is checked is what is used."""
+
+    def __init__(self, directory: str | os.PathLike[str], caller: str):
+        self.caller = caller
+        self.folder = place(directory, caller)
+        self._check_names(directory)
+        metadata = self._json(METADATA, self._bytes(METADATA))
+        self._check_metadata(metadata)
+        content = {name: self._bytes(name) for name in (CONFIG, WEIGHTS)}
+        for name, data in content.items():
+            if (found := hashlib.sha256(data).hexdigest()) != metadata["files"][name]:
+                raise self._fault(
+                    name,
+                    "must have the SHA-256 in the metadata",
+                    f"{found[:12]}... for {metadata['files'][name][:12]}...",
+                )
+        self.config = self._json(CONFIG, content[CONFIG])
+        self._check_config()
+        try:
+            self.state = safetensors.load(content[WEIGHTS])
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise self._fault(WEIGHTS, "must be a safetensors file", str(error)) from error
+        if _size(self.state) != metadata["parameters"]:
+            raise self._fault(WEIGHTS, f"must hold {metadata['parameters']} numbers", str(_size(self.state)))
+        self.info = self._info(metadata)
+
+    def _check_names(self, directory: Any) -> None:
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"{self.caller}: a preset must be a folder. Received: {str(directory)!r}.")
+        found = {entry.name for entry in os.scandir(self.folder)}
+        expected = {CONFIG, METADATA, WEIGHTS}
+        for name in sorted(expected - found):
+            raise FileNotFoundError(
+                f"{self.caller}: a preset must have the files {', '.join(sorted(expected))}. "
+                f"Received: {str(directory)!r}, which has no {name}."
+            )
+        for name in sorted(found - expected - _BESIDE):
+            if not name.startswith("."):
+                raise ValueError(
+                    f"{self.caller}: a preset must have no files but {', '.join(sorted(expected | _BESIDE))} and "
+                    f"hidden ones. Received: {str(directory)!r}, which has {name!r}."
+                )
+
+    def _bytes(self, name: str) -> bytes:
+        """What a file holds, which must be one, and no link."""
+        path = self.folder / name
+        try:
+            # A pipe would otherwise be waited for.
+            opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise self._fault(name, "must be a plain file, and no link", error.strerror or str(error)) from error
+        status = os.fstat(opened)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(opened)
+            raise self._fault(name, "must be a plain file, and no link", stat.filemode(status.st_mode))
+        with open(opened, "rb") as file:
+            if name != WEIGHTS and status.st_size > _LARGEST_JSON:
+                raise self._fault(name, f"must have at most {_LARGEST_JSON} bytes", str(status.st_size))
+            return file.read()
+
+    def _json(self, name: str, data: bytes) -> dict[str, Any]:
+        try:
+            content = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._fault(name, "must be JSON", str(error)) from error
+        if not isinstance(content, dict):
+            raise self._fault(name, "must be a JSON object", type(content).__name__)
+        return content
+
+    def _check_metadata(self, metadata: dict[str, Any]) -> None:
+        if metadata.get("format") != FORMAT:
+            raise self._fault(METADATA, f"must have the format {FORMAT}", repr(metadata.get("format")))
+        rules = {
+            "kerasconv": str,
+            "keras": str,
+            "name": str,
+            "parameters": int,
+            "task": str | None,
+            "preprocessing": dict | None,
+            "labels": list | None,
+            "files": dict,
+        }
+        for key, kind in rules.items():
+            if not isinstance(metadata.get(key, ...), kind):
+                arrived = repr(metadata[key]) if key in metadata else "none"
+                raise self._fault(METADATA, f"must have `{key}`, {_words(kind)}", arrived)
+        if any(not isinstance(label, str) for label in metadata["labels"] or ()):
+            raise self._fault(METADATA, "must have texts as `labels`", repr(metadata["labels"]))
+        files = metadata["files"]
+        if set(files) != {CONFIG, WEIGHTS} or not all(isinstance(value, str) for value in files.values()):
+            raise self._fault(METADATA, f"must list {CONFIG} and {WEIGHTS}, with their SHA-256", repr(files))
+
+    def _check_config(self) -> None:
+        zoo, options = self.config.get("zoo"), self.config.get("options")
+        if set(self.config) == {"zoo", "options"} and isinstance(zoo, str) and isinstance(options, dict):
+            known = set(inspect.signature(models.get_entry(zoo).build).parameters) - {"weights"}
+            if not set(options) <= known:
+                raise self._fault(CONFIG, f"must have options of {zoo}", repr(sorted(set(options) - known)[0]))
+            if options.get("layers", "keras") not in ("keras", "kerasconv"):
+                raise self._fault(CONFIG, "must have layers of 'keras' or 'kerasconv'", repr(options["layers"]))
+        elif set(self.config) == {"keras"} and isinstance(self.config["keras"], dict):
+            self._check_safe(self.config["keras"])
+        else:
+            raise self._fault(CONFIG, "must have `zoo` and `options`, or `keras`", repr(sorted(self.config)))
+
+    def _check_safe(self, config: Any) -> None:
+        """Raises if Keras would run code, or import any, to make an object of this configuration.
+
+        Its own safe mode can be switched off for a whole program; and what it refuses depends on its version.
+        """
+        if isinstance(config, list):
+            for entry in config:
+                self._check_safe(entry)
+        if not isinstance(config, dict):
+            return
+        for entry in config.values():
+            self._check_safe(entry)
+        if "class_name" not in config:
+            return
+        kind, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
+        of_keras = module in (None, "builtins", "keras") or str(module).startswith("keras.")
+        if kind in _REFUSED or not (of_keras or keras.saving.get_registered_object(str(registered))):
+            raise self._fault(
+                CONFIG,
+                "must name layers of Keras that run no code and read no files, or registered ones",
+                f"{module}.{kind}",
+            )
+
+    def _info(self, metadata: dict[str, Any]) -> PresetInfo:
+        arguments, labels = metadata["preprocessing"], metadata["labels"]
+        try:
+            preprocessing = None if arguments is None else Preprocessing.from_dict(arguments)
+        except (TypeError, ValueError) as error:
+            raise self._fault(METADATA, "must have arguments of `Preprocessing`", str(error)) from error
+        return PresetInfo(
+            name=metadata["name"],
+            options=self.config.get("options"),
+            parameters=metadata["parameters"],
+            task=metadata["task"],
+            preprocessing=preprocessing,
+            labels=None if labels is None else tuple(labels),
+            kerasconv=metadata["kerasconv"],
+            keras=metadata["keras"],
+        )
+
+    def _fault(self, name: str, rule: str, arrived: str) -> ValueError:
+        return ValueError(f"{self.caller}: {name} of a preset {rule}. Received: {str(self.folder)!r}, with {arrived}.")
+
+
+def _load(preset: _Preset) -> keras.Model:
+    model = _build(preset)
+    assign(model, preset.state, preset.caller)
+    return model
+
+
+def _build(preset: _Preset) -> keras.Model:
+    if "zoo" in preset.config:
+        return _from_zoo(preset.config)
+    try:
+        model = keras.saving.deserialize_keras_object(preset.config["keras"], safe_mode=True)
+    except Exception as error:
+        raise preset._fault(CONFIG, "must be a model that Keras can build", str(error).split("\n")[0]) from error
+    if not isinstance(model, keras.Model):
+        raise preset._fault(CONFIG, "must be a model that Keras can build", type(model).__name__)
+    return model
+
+
+def _from_zoo(config: dict[str, Any]) -> keras.Model:
+    options = {option: _as_tuple(value) for option, value in config["options"].items()}
+    if "layers" in options:
+        options["layers"] = {"keras": keras.layers, "kerasconv": kerasconv.layers}[options["layers"]]
+    return models.get_entry(config["zoo"]).build(**options)
+
+
+def _as_tuple(value: Any) -> Any:
+    """JSON knows lists only, builders are given tuples."""
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
+    """The name and the options that a model of the zoo was built with; `None` if it is none, or no longer that one."""
+    origin = getattr(model, "origin", None)
+    if origin is None or origin.name not in models.list_models():
+        return None
+    config = {"zoo": origin.name, "options": dict(origin.options)}
+    try:
+        config = json.loads(_to_json(config))
+    except TypeError:  # a function, for one
+        return None
+    again = state_of(_from_zoo(config))
+    same = {path: a.shape for path, a in again.items()} == {path: a.shape for path, a in state.items()}
+    return config if same else None
+
+
+def _keras_config(model: keras.Model) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")  # which is refused
+        config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    return {"keras": config}
+
+
+def _check_arguments(model: Any, preprocessing: Any, labels: Any, task: Any) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"save_to_preset: `model` must be a Keras model. Received: model={model!r}.")
+    if not model.built:
+        raise ValueError(f"save_to_preset: `model` must be built. Received: {model.name!r}, which is not.")
+    if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
+        raise TypeError(
+            f"save_to_preset: `preprocessing` must be a kerasconv.export.Preprocessing. Received: {preprocessing!r}."
+        )
+    if task is not None and not isinstance(task, str):
+        raise TypeError(f"save_to_preset: `task` must be a text. Received: task={task!r}.")
+    if labels is None:
+        return
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"save_to_preset: `labels` must be texts. Received: labels={labels!r}.")
+    shape = getattr(model, "output_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 2 and shape[1] != len(labels):
+        raise ValueError(
+            f"save_to_preset: `labels` must be as many as the model has outputs, {shape[1]}. "
+            f"Received: {len(labels)} labels."
+        )
+
+
+def _preprocessing_of(entry: models.Entry, model: keras.Model) -> Preprocessing | None:
+    """What the zoo's table says, for a model whose input has a known size."""
+    if entry.preprocessing is None:
+        return None
+    *size, channels = model.input_shape[1:]
+    if model.origin.options["data_format"] == "channels_first":
+        channels, *size = model.input_shape[1:]
+    return None if None in size else Preprocessing(tuple(size), channels, **entry.preprocessing)
+
+
+def _is_preset(folder: Path) -> bool:
+    try:
+        _Preset(folder, "save_to_preset")
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _size(state: State) -> int:
+    return sum(int(array.size) for array in state.values())
+
+
+def _to_json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _words(kind: Any) -> str:
+    words = {str: "a text", int: "a number", dict: "an object", list: "a list"}
+    optional = [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)]
+    return words[optional[0]] + (" or null" if kind is not optional[0] else "")
