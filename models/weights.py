@@ -30,7 +30,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
         ValueError: If there is no such word or kind of file, or the weights are those of another architecture.
         FileNotFoundError: If there is no such file.
     """
-    path = Path(weights)
+    path = bundled(caller, weights) or Path(weights)
     if not path.exists():
         raise FileNotFoundError(
             f"{caller}: `weights` must be the path of a file or of a preset. Received: weights={str(weights)!r}."
@@ -50,6 +50,12 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
             f"{caller}: a file of `weights` must end in '.weights.h5', '.safetensors', '.h5', '.pt' or '.pth'. "
             f"Received: weights={str(weights)!r}."
         )
+
+
+def bundled(name: str, weights: str | os.PathLike[str]) -> Path | None:
+    """The preset in this package that a word such as `"digits"` stands for; `None` if it stands for none."""
+    path = Path(__file__).parent / "pretrained" / f"{name}.{weights}"
+    return path if path.is_dir() else None
 
 
 def torch_names(model: keras.Model, name: str) -> dict[str, str]:

@@ -10,17 +10,19 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from kerasconv.cli import training
-from kerasconv.cli.shared import NameArgument, SetOption, console, load_model, parse
+from kerasconv.cli.shared import NameArgument, SetOption, console, in_zoo, is_preset, load_model, parse
 
 if TYPE_CHECKING:
-    from kerasconv.export import ParityReport
+    import keras
+
+    from kerasconv.export import ParityReport, Preprocessing
     from kerasconv.export.parity import Parity
 
 
@@ -51,28 +53,30 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 @app.command("list")
 def list_command(
     pattern: Annotated[str, typer.Argument(help="Shell-style wildcards that the names must match.")] = "*",
+    task: Annotated[str | None, typer.Option(help="What the models are for, such as `segmentation`.")] = None,
+    pretrained: Annotated[
+        bool | None, typer.Option("--pretrained/--untrained", help="Those that have weights, or that have none.")
+    ] = None,
 ) -> None:
     """List the models of the zoo.
 
-    Example: `kerasconv list "line*"`
+    Example: `kerasconv list "resnet*" --pretrained`
     """
     from kerasconv import models
+    from kerasconv.cli import tables
 
-    table = Table("Model", "Input", "Output", "Parameters", "What it is")
-    for name in models.list_models(pattern):
-        model = models.create_model(name)
-        summary = (models.get_entry(name).build.__doc__ or "").splitlines()[0]
-        table.add_row(name, _shape(model.input_shape), _shape(model.output_shape), f"{model.count_params():,}", summary)
-    console.print(table)
+    console.print(tables.zoo(models.list_models(pattern, pretrained=pretrained, task=task)))
 
 
 @app.command()
 def show(name: NameArgument, set_: SetOption = None) -> None:
-    """Show the layers of a model, with shapes and parameters.
+    """Show the layers of a model: shapes, parameters, multiply-adds, receptive fields; and what is known of it.
 
     Example: `kerasconv show line_detector --set pooling=average`
     """
-    load_model(name, set_).summary()
+    from kerasconv.cli import tables
+
+    console.print(tables.layers(load_model(name, set_), name if in_zoo(name) else None))
 
 
 @app.command()
@@ -85,6 +89,8 @@ def run(
 ) -> None:
     """Run a model on an image and write its feature maps, side by side, as an image.
 
+    A model of the zoo or a preset gets the pixels as it takes them, a `.keras` file gets them from 0 to 1.
+
     Example: `kerasconv run filter_bank photo.jpg -o edges.png --set names=sobel_vertical`
     """
     from kerasconv.cli import images
@@ -96,9 +102,11 @@ def run(
             f"run: the model must give feature maps (batch, height, width, channels). "
             f"Received: {name!r}, whose output has the shape {_shape(model.output_shape)}."
         )
-    if not name.endswith(".keras"):  # a model of the zoo takes the size of the image
+    if in_zoo(name):  # takes the size of the image
         model = load_model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
-    maps = model.predict(images.fit(pixels, model.input_shape)[None], verbose=0)[0]
+    fitted = images.fit(pixels, model.input_shape)
+    preprocessing = _preprocessing(name, model, fitted.shape[:2])
+    maps = model.predict(images.normalise(fitted, preprocessing)[None], verbose=0)[0]
     images.write(output, images.montage(maps), overwrite=overwrite)
     console.print(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
 
@@ -119,6 +127,9 @@ def export(
 ) -> None:
     """Export a model as a SavedModel, an ONNX file or a LiteRT file, verified before it is put in place.
 
+    How an image becomes the input of a model of the zoo is written down too: a SavedModel gets a signature that takes
+    image files, an ONNX file the property `preprocessing`.
+
     Example: `kerasconv export line_detector --format onnx -o line_detector.onnx`
     """
     from kerasconv import export as exporters
@@ -133,7 +144,8 @@ def export(
             f"export: an `--option` of {format_!r} must be one of {', '.join(k for k in known if k != 'overwrite')}. "
             f"Received: {unknown[0]!r}."
         )
-    report = formats[format_](load_model(name, set_), output, overwrite=overwrite, **options)
+    model = load_model(name, set_)
+    report = formats[format_](model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
     console.print(parity_table([report]))
     console.print(f"Wrote {output}")
 
@@ -220,6 +232,29 @@ def _verdict(row: Parity) -> str:
         return "[green]equal[/green]"
     misplaced = f", {row.misplaced} NaN" if row.misplaced else ""
     return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
+
+
+def _preprocessing(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
+    """How an image becomes an input of a model, if that is known: by the zoo's table, or by the preset."""
+    from kerasconv import models
+    from kerasconv.models.info import preprocessing_of
+
+    if is_preset(name):
+        return models.preset_info(name).preprocessing
+    return preprocessing_of(name, model, size) if in_zoo(name) else None
+
+
+def _preprocessed(name: str, model: keras.Model, format_: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of an export with the model's preprocessing, where the format has a place for it."""
+    preprocessing = _preprocessing(name, model)
+    if preprocessing is None:
+        return options
+    if format_ == "savedmodel" and model.input_shape[1:] == (*preprocessing.size, preprocessing.channels):
+        return {"preprocessing": preprocessing, **options}
+    given = options.get("metadata") or {}
+    if format_ == "onnx" and isinstance(given, dict):
+        return {**options, "metadata": {"preprocessing": preprocessing.to_dict(), **given}}
+    return options
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:

@@ -24,7 +24,7 @@ from kerasconv.export.artifacts import staged
 from kerasconv.train.checkpoint import Checkpoint
 from kerasconv.train.data import Batches, Data, Inputs, ShuffledBatches, differing_names, inputs_of, load, split
 from kerasconv.train.report import Report, measure
-from kerasconv.train.trained import Trained, gives_probabilities, save_trained
+from kerasconv.train.trained import gives_probabilities
 
 RUN, MODEL, REPORT, CONFUSION = "run.json", "model", "report.json", "confusion.png"
 
@@ -174,8 +174,20 @@ def train(
     final = models.create_model(plan.name, **plan.options, classes=len(data.labels)) if plan.mixed_precision else model
     final.set_weights(model.get_weights())
     report = measure(final, data, held_out)
-    training = {**dataclasses.asdict(plan), "fingerprint": data.fingerprint}
-    save_trained(Trained(final, inputs, data.labels, training), output / MODEL)
+    training = {
+        **{name: value for name, value in dataclasses.asdict(plan).items() if name not in ("name", "data", "options")},
+        "fingerprint": data.fingerprint,
+        "epochs": len(checkpoint.history),
+        **report.to_json(),
+    }
+    models.save_to_preset(
+        final,
+        output / MODEL,
+        preprocessing=inputs.preprocessing,
+        labels=data.labels,
+        training=training,
+        overwrite=True,
+    )
     with staged(output / REPORT, overwrite=True, caller="train") as new:
         new.write_text(json.dumps(report.to_json(), indent=2) + "\n")
     report.draw(output / CONFUSION)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from kerasconv import layers, models
 from kerasconv.export import Preprocessing
-from kerasconv.export.artifacts import staged
+from kerasconv.models.weights import bundled
 from kerasconv.train.data import Data, Inputs, differing_names, inputs_of, split
 
 Array = np.ndarray[Any, Any]
@@ -74,43 +73,34 @@ def gives_probabilities(model: keras.Model) -> bool:
     return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
 
 
-def save_trained(trained: Trained, folder: Path) -> None:
-    """Writes a classifier and what is known of it to a folder, which `open_trained` reads."""
-    about = {
-        "labels": trained.labels,
-        "shape": trained.inputs.shape,
-        "preprocessing": trained.inputs.preprocessing and trained.inputs.preprocessing.to_dict(),
-        "data_format": trained.inputs.data_format,
-        "training": trained.training,
-    }
-    with staged(folder, overwrite=True, caller="train") as new:
-        new.mkdir()
-        trained.model.save(new / "model.keras")
-        (new / "about.json").write_text(json.dumps(about, indent=2) + "\n")
-
-
 def open_trained(name: str, options: Mapping[str, Any] | None = None) -> Trained:
     """A classifier, and what is known of it.
 
     Args:
-        name: A folder that `train` has written, a `.keras` file, or a model of the zoo.
-        options: What the builder of the zoo's model takes.
+        name: The folder of a preset, such as `train` writes; a `.keras` file, which is taken to want pixels from 0 to
+            1; or a model of the zoo.
+        options: What the builder of the zoo's model takes, its weights among them.
 
     Raises:
-        ValueError: If there is no such model.
+        ValueError: If there is no such model, it is damaged, or it has no weights.
     """
-    path = Path(name)
-    if not path.is_dir() and path.suffix != ".keras":
-        model = models.create_model(name, **(options or {}))
-        return Trained(model, inputs_of(name, options or {}))
+    path, options = Path(name), options or {}
+    if path.suffix != ".keras" and (not path.is_dir() or name in models.list_models()):
+        if options.get("weights") is None:
+            raise ValueError(f"--set: a model of the zoo must be given `weights`. Received: {name!r} without.")
+        inputs = inputs_of(name, options)
+        model = models.create_model(name, **options)
+        preset = bundled(name, options["weights"])
+        return _of_preset(model, preset) if preset else Trained(model, inputs)
     if options:
         raise ValueError(f"--set: only models of the zoo have options. Received: {name!r}, which is a file or folder.")
-    if path.suffix == ".keras":
-        model = keras.saving.load_model(path, custom_objects={"kerasconv": layers})
-        shape = model.input_shape[1:]
-        return Trained(model, Inputs(shape, Preprocessing(shape[:2], shape[2]) if len(shape) == 3 else None))
-    about = json.loads((path / "about.json").read_text())
-    model = keras.saving.load_model(path / "model.keras", custom_objects={"kerasconv": layers})
-    preprocessing = about["preprocessing"] and Preprocessing.from_dict(about["preprocessing"])
-    inputs = Inputs(tuple(about["shape"]), preprocessing, about["data_format"])
-    return Trained(model, inputs, tuple(about["labels"]), about["training"])
+    if path.is_dir():
+        return _of_preset(models.from_preset(path), path)
+    model = keras.saving.load_model(path, custom_objects={"kerasconv": layers})
+    shape = model.input_shape[1:]
+    return Trained(model, Inputs(shape, Preprocessing(shape[:2], shape[2]) if len(shape) == 3 else None))
+
+
+def _of_preset(model: keras.Model, folder: Path) -> Trained:
+    known = models.preset_info(folder)
+    return Trained(model, Inputs(model.input_shape[1:], known.preprocessing), known.labels, known.training or {})
