@@ -178,7 +178,9 @@ def train(
         **{name: value for name, value in dataclasses.asdict(plan).items() if name not in ("name", "data", "options")},
         "fingerprint": data.fingerprint,
         "epochs": len(checkpoint.history),
-        **report.to_json(),
+        "accuracy": report.accuracy,
+        "interval_95": list(report.interval),
+        "examples": report.examples,
     }
     models.save_to_preset(
         final,
