@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasconv import models
-from kerasconv.interop import load_torch, structure
+from kerasconv.interop import load_torch
 
 State = Mapping[str, np.ndarray]
 """Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""
@@ -23,7 +22,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
 
     Args:
         model: The model, built by `caller`.
-        weights: A word, or the path of a file or of a preset.
+        weights: A word, or the path of a file or preset.
         caller: The builder's name, which says what words there are, and complains.
 
     Raises:
@@ -33,10 +32,10 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
     path = bundled(caller, weights) or Path(weights)
     if not path.exists():
         raise FileNotFoundError(
-            f"{caller}: `weights` must be the path of a file or of a preset. Received: weights={str(weights)!r}."
+            f"{caller}: `weights` must be the path of a file or preset. Received: weights={str(weights)!r}."
         )
     if path.is_dir():
-        assign(model, models.preset.preset_weights(path, caller), caller)
+        models.preset.load_weights(model, path, caller)
     elif path.name.endswith(".weights.h5"):
         model.load_weights(path)
     elif path.suffix == ".safetensors":
@@ -71,7 +70,7 @@ def assign(model: keras.Model, state: State, caller: str) -> None:
         ValueError: If a variable has no array or one of another shape, or an array no variable; the first is named, in
             the order in which the model applies its layers.
     """
-    variables = by_path(model)
+    variables = {variable.path: variable for variable in model.variables if not _is_seed(variable)}
     for path, variable in variables.items():
         arrived = state[path].shape if path in state else "nothing"
         if arrived != tuple(variable.shape):
@@ -92,23 +91,11 @@ def assign(model: keras.Model, state: State, caller: str) -> None:
 
 def state_of(model: keras.Model) -> dict[str, np.ndarray]:
     """The arrays of a model's weights, by the path of their variable: what `assign` takes."""
-    return {path: np.asarray(variable) for path, variable in by_path(model).items()}
+    return {variable.path: np.asarray(variable) for variable in model.variables if not _is_seed(variable)}
 
 
-def by_path(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a model by where they stand: the names of layers or attributes, then that of the variable.
-
-    In a functional model of plain layers these are Keras' own paths, which elsewhere depend on how it was built.
-    """
-    found: dict[str, keras.Variable] = {}
-    for where, layer in (((), model), *structure.walk(model)):
-        for variable in structure.own_weights(layer):
-            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers those that have no name
-            path, i = structure.path((*where, name)), 1
-            while path in found:
-                path, i = structure.path((*where, f"{name}_{i}")), i + 1
-            found[path] = variable
-    return found
+def _is_seed(variable: keras.Variable) -> bool:
+    return variable.name == "seed_generator_state"
 
 
 def read_safetensors(path: Path) -> State:
@@ -126,7 +113,7 @@ def read_h5(path: Path, model: keras.Model) -> State:
         for layer in map(_text, group.attrs["layer_names"]):
             names = [_text(name) for name in group[layer].attrs["weight_names"]]
             known = {item.name: item for item in model.layers}.get(layer)
-            paths = [f"{layer}/{path}" for path in by_path(known)] if known else []
+            paths = [v.path for v in known.weights] if known else []
             for i, name in enumerate(names):
                 state[paths[i] if i < len(paths) else name] = np.asarray(group[layer][name])
     return state
