@@ -81,14 +81,11 @@ def test_it_learns(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"augment": ("rotate", "shift", "zoom", "flip")},
-        {"mixed_precision": "float16", "augment": ("shift",)},
-        {"mixed_precision": "bfloat16", "patience": 1, "learning_rate": 1e-4},
-        {"options": {"input_shape": (1, 8, 8), "data_format": "channels_first"}, "augment": ("shift",)},
+        {"augment": ("rotate", "shift", "zoom", "flip"), "options": {"input_shape": (1, 8, 8), "data_format": "channels_first"}},
+        {"mixed_precision": "float16", "patience": 1, "learning_rate": 1e-4},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_two_runs_of_one_epoch_are_one_of_two(changes, few, tmp_path):
     train(plan(few, **changes), tmp_path / "whole")
     train(plan(few, epochs=1, **changes), tmp_path / "parts")
@@ -103,10 +100,9 @@ def test_two_runs_of_one_epoch_are_one_of_two(changes, few, tmp_path):
 
 
 def test_mixed_precision_computes_in_it(few, tmp_path):
-    runs = {p: train(plan(few, mixed_precision=p), tmp_path / str(p)).history for p in (None, "float16", "bfloat16")}
-    assert runs["float16"] != runs[None] != runs["bfloat16"] != runs["float16"]
-    for history in runs.values():
-        assert history[-1]["loss"] < history[0]["loss"]
+    runs = [train(plan(few, epochs=1, mixed_precision=p), tmp_path / str(p)) for p in (None, "bfloat16")]
+    exact, mixed = (run.history[0]["loss"] for run in runs)
+    assert exact != mixed == pytest.approx(exact, rel=0.02)
 
 
 def test_a_run_stops_and_keeps_its_best_epoch(few, tmp_path):
@@ -131,25 +127,22 @@ def test_a_run_stops_and_keeps_its_best_epoch(few, tmp_path):
 
 
 def test_killed_and_resumed(few, tmp_path):
-    """SIGKILL, twice, at any moment after the first and second epoch; a model with dropout, and augmentation."""
-    command = [sys.executable, "-m", "kerasconv.cli", "train", "all_convolutional", "--data", str(few), "--epochs", "4"]
-    command += ["--set", "input_shape=(16,16,1)", "--augment", "shift", "--batch-size", "16", "--resume", "-o"]
+    """SIGKILL in the second epoch; a model with dropout, and augmentation."""
+    command = [sys.executable, "-m", "kerasconv.cli", "train", "all_convolutional", "--data", str(few), "--epochs", "3"]
+    command += ["--set", "input_shape=(8,8,1)", "--augment", "shift", "--batch-size", "16", "--resume", "-o"]
 
     def start(name):
         return subprocess.Popen([*command, str(tmp_path / name)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    whole, killed = start("whole"), None
-    for epoch in (1, 2):
-        killed = start("parts")
-        log = tmp_path / "parts" / "log.csv"
-        while killed.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > epoch):
-            time.sleep(0.02)
-        killed.send_signal(signal.SIGKILL)
-        killed.communicate()
-        assert killed.returncode == -signal.SIGKILL
-        assert not (tmp_path / "parts" / "model").exists()
-    last = start("parts")
-    for process in (whole, last):
+    killed, log = start("parts"), tmp_path / "parts" / "log.csv"
+    while killed.poll() is None and not log.exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "parts" / "model").exists()
+    for process in (start("parts"), start("whole")):
         _, err = process.communicate()
         assert process.returncode == 0, err.decode()
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
