@@ -139,7 +139,6 @@ def train(
     inputs = inputs_of(plan.name, plan.options)
     data = load(plan.data, inputs, plan.bad_images)
     learnt, held_out = split(data, plan.validation_split, plan.seed)
-    _same_run(plan, data, output)
     shape = " x ".join(map(str, data.x.shape[1:]))
     announce(f"{len(learnt):,} examples to train on, {len(held_out):,} held out; {len(data.labels)} classes; {shape}")
     if data.unreadable:
@@ -149,6 +148,7 @@ def train(
     _make_deterministic(plan.seed)
     with _precision(plan.mixed_precision):
         model, trainer = _build(plan, data, inputs)
+    _same_run(plan, data, output)
     checkpoint = Checkpoint(output, plan.patience)
     checkpoint.set_model(trainer)
     checkpoint.restore()

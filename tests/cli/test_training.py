@@ -97,7 +97,7 @@ def test_bad_input(command, images, tmp_path):
     broken, none = str(tmp_path / "broken.png"), str(tmp_path / "none.png")
     out, no_preset = str(tmp_path / "out"), str(other)
     expected = {
-        ("train", "lenet6", "--data", "digits", "-o", out): "create_model: `name` must be that of a model of the zoo. Received: name='lenet6'. Did you mean 'lenet5'?",
+        ("train", "same_padding_stak", "--data", "digits", "-o", out): "create_model: `name` must be that of a model of the zoo. Received: name='same_padding_stak'. Did you mean 'same_padding_stack'?",
         ("train", "lenet5", "--data", "nowhere", "-o", out): "load: the data must be 'digits', a folder with a folder of images for each class, or an `.npz` file. Received: 'nowhere'.",
         ("train", "lenet5", "--data", "digits", "-o", str(images)): f"train: the output must be a new or empty folder, unless a run in it is to be resumed. Received: {str(images)!r}.",
         ("evaluate", "lenet5", "--data", str(other), *lenet): "evaluate: the data must have the model's class names. Received: without '1', '2', '3', '4', '5', ... and with 'cat'.",
