@@ -20,10 +20,12 @@ from tests.models.test_zoo import inputs_for, one_of_each_family, small
 
 @pytest.fixture(autouse=True)
 def double_precision():
-    before = keras.config.floatx()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # Keras makes it of `floatx` once, when it is first asked for
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 def of_source(source):
