@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import keras
@@ -139,8 +139,16 @@ def probabilities(net: Layers, x: Tensor, activation: Any) -> Tensor:
     return (net.Softmax if softmax else functools.partial(net.Activation, activation))(name="probabilities")(x)
 
 
+def nothing(net: Layers, x: Tensor) -> Tensor:
+    """Nothing more: what stands behind the feature maps in most networks without their classifier."""
+    return x
+
+
 def classifier(
-    input_shape: tuple[int | None, ...], classes: int = 1000, top: Callable[..., Tensor] = average_top
+    input_shape: tuple[int | None, ...],
+    classes: int = 1000,
+    top: Callable[..., Tensor] = average_top,
+    end: Callable[[Layers, Tensor], Tensor] = nothing,
 ) -> Callable[[Callable[..., Sequence[Tensor]]], Builder]:
     """Makes a builder of a body that gives feature maps, `body(net, image, ...)`, and a top that classifies the last.
 
@@ -151,6 +159,7 @@ def classifier(
         input_shape: What the builder takes by default, channels last.
         classes: Likewise.
         top: `top(net, x, classes, activation, ...)`, from feature maps to probabilities.
+        end: `end(net, x)`, what comes instead of the top, behind the pooling if there is any.
 
     Example:
         >>> @classifier((8, 8, 1), classes=10)
@@ -190,7 +199,8 @@ def classifier(
                 if include_top:
                     chosen = {key: value for key, value in given.items() if key in of_top}
                     return top(net, features[-1], classes, classifier_activation, **chosen)
-                return getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
+                x = getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
+                return end(net, x)
 
             shared = {
                 "classes": classes,
@@ -219,7 +229,7 @@ def _model(
     net, input_shape = settle(build, input_shape, data_format, layers)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    model = finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers)
+    model = finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers, options)
     package = layers.__name__.split(".")[0]
     options = {"input_shape": input_shape, "data_format": net.data_format, "layers": package, "name": name, **options}
     model.origin = Origin(build.__name__, options)
@@ -249,12 +259,18 @@ def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> t
     return Layers(data_format), tuple(input_shape)
 
 
-def finish(build: Builder, model: keras.Model, weights: Any, layers: ModuleType) -> keras.Model:
-    """The model on the layers that were asked for, with the weights: last thing in a builder."""
+def finish(
+    build: Builder,
+    model: keras.Model,
+    weights: Any,
+    layers: ModuleType,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> keras.Model:
+    """The model on the layers that were asked for, with the weights, which depend on options: last in a builder."""
     if layers is keras.layers:
         model = convert_model(model, to="keras")
     if weights is not None:
-        load_weights(model, weights, build.__name__)
+        load_weights(model, weights, build.__name__, options)
     return model
 
 
