@@ -4,7 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-zoo test-lowest lint bench scoreboard web web-test clean
+.PHONY: run test test-zoo test-lowest lint bench cards scoreboard web web-test clean
 
 run: .venv/installed
 	$(BIN)/kerasconv demo
@@ -29,6 +29,10 @@ lint: .venv/installed-dev
 # run the command with `--existing skip`; for some of it, see `.venv/bin/python -m benchmarks --help`.
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks --json benchmark.json --docs docs/performance.md
+
+# What the models of the zoo cost, and figures of them, written to docs/models/ and models/facts.json: minutes.
+cards: .venv/installed
+	$(BIN)/python -m cards
 
 # What Keras', ONNX' and PyTorch's own tests say, written to docs/scoreboard.md.
 scoreboard: .venv/installed-scoreboard

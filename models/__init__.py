@@ -55,8 +55,12 @@ from kerasconv.models.filter_bank import ZOO as _FILTER_BANK
 from kerasconv.models.filter_bank import filter_bank as filter_bank
 from kerasconv.models.googlenet import ZOO as _GOOGLENET
 from kerasconv.models.googlenet import googlenet as googlenet
+from kerasconv.models.info import ModelInfo as ModelInfo
+from kerasconv.models.info import model_info as model_info
 from kerasconv.models.keyword_spotter import ZOO as _KEYWORD_SPOTTER
 from kerasconv.models.keyword_spotter import keyword_spotter as keyword_spotter
+from kerasconv.models.layer_table import Row as Row
+from kerasconv.models.layer_table import layer_table as layer_table
 from kerasconv.models.lenet import ZOO as _LENET
 from kerasconv.models.lenet import lenet5 as lenet5
 from kerasconv.models.line_detector import ZOO as _LINE_DETECTOR

@@ -25,16 +25,14 @@ import keras
 import numpy as np
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import place, staged
-from kerasconv.models.weights import by_path, state_of
+from kerasconv.models.info import preprocessing_of
+from kerasconv.models.weights import State, by_path, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import kerasconv
 from kerasconv import models
 from kerasconv.interop import structure
-
-State = Mapping[str, np.ndarray]
-"""Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
@@ -132,7 +130,7 @@ def save_to_preset(
     config = _zoo_config(model, state) or _keras_config(model)
     entry = models.get_entry(config["zoo"]) if "zoo" in config else None
     if preprocessing is None and entry is not None:
-        preprocessing = _preprocessing_of(entry, model)
+        preprocessing = preprocessing_of(config["zoo"], model)
     files = {CONFIG: _to_json(config), WEIGHTS: safetensors.save(state)}
     metadata = {
         "format": FORMAT,
@@ -444,16 +442,6 @@ def _check_arguments(model: Any, preprocessing: Any, labels: Any, task: Any) -> 
             f"save_to_preset: `labels` must be as many as the model has outputs, {shape[1]}. "
             f"Received: {len(labels)} labels."
         )
-
-
-def _preprocessing_of(entry: models.Entry, model: keras.Model) -> Preprocessing | None:
-    """What the zoo's table says, for a model whose input has a known size."""
-    if entry.preprocessing is None:
-        return None
-    *size, channels = model.input_shape[1:]
-    if model.origin.options["data_format"] == "channels_first":
-        channels, *size = model.input_shape[1:]
-    return None if None in size else Preprocessing(tuple(size), channels, **entry.preprocessing)
 
 
 def _is_preset(folder: Path) -> bool:

@@ -20,7 +20,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     import keras
 
-    from kerasconv.export import ParityReport
+    from kerasconv.export import ParityReport, Preprocessing
     from kerasconv.export.parity import Parity
 
 console = Console()
@@ -56,28 +56,30 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 @app.command("list")
 def list_command(
     pattern: Annotated[str, typer.Argument(help="Shell-style wildcards that the names must match.")] = "*",
+    task: Annotated[str | None, typer.Option(help="What the models are for, such as `segmentation`.")] = None,
+    pretrained: Annotated[
+        bool | None, typer.Option("--pretrained/--untrained", help="Those that have weights, or that have none.")
+    ] = None,
 ) -> None:
     """List the models of the zoo.
 
-    Example: `kerasconv list "line*"`
+    Example: `kerasconv list "resnet*" --pretrained`
     """
     from kerasconv import models
+    from kerasconv.cli import tables
 
-    table = Table("Model", "Input", "Output", "Parameters", "What it is")
-    for name in models.list_models(pattern):
-        model = models.create_model(name)
-        summary = (models.get_entry(name).build.__doc__ or "").splitlines()[0]
-        table.add_row(name, _shape(model.input_shape), _shape(model.output_shape), f"{model.count_params():,}", summary)
-    console.print(table)
+    console.print(tables.zoo(models.list_models(pattern, pretrained=pretrained, task=task)))
 
 
 @app.command()
 def show(name: NameArgument, set_: SetOption = None) -> None:
-    """Show the layers of a model, with shapes and parameters.
+    """Show the layers of a model: shapes, parameters, multiply-adds, receptive fields; and what is known of it.
 
     Example: `kerasconv show line_detector --set pooling=average`
     """
-    _model(name, set_).summary()
+    from kerasconv.cli import tables
+
+    console.print(tables.layers(_model(name, set_), None if name.endswith(".keras") else name))
 
 
 @app.command()
@@ -89,6 +91,8 @@ def run(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Run a model on an image and write its feature maps, side by side, as an image.
+
+    A model of the zoo gets the pixels as it takes them, a `.keras` file gets them from 0 to 1.
 
     Example: `kerasconv run filter_bank photo.jpg -o edges.png --set names=sobel_vertical`
     """
@@ -103,7 +107,9 @@ def run(
         )
     if not name.endswith(".keras"):  # a model of the zoo takes the size of the image
         model = _model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
-    maps = model.predict(images.fit(pixels, model.input_shape)[None], verbose=0)[0]
+    fitted = images.fit(pixels, model.input_shape)
+    preprocessing = _preprocessing(name, model, fitted.shape[:2])
+    maps = model.predict(images.normalise(fitted, preprocessing)[None], verbose=0)[0]
     images.write(output, images.montage(maps), overwrite=overwrite)
     console.print(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
 
@@ -124,6 +130,9 @@ def export(
 ) -> None:
     """Export a model as a SavedModel, an ONNX file or a LiteRT file, verified before it is put in place.
 
+    How an image becomes the input of a model of the zoo is written down too: a SavedModel gets a signature that takes
+    image files, an ONNX file the property `preprocessing`.
+
     Example: `kerasconv export line_detector --format onnx -o line_detector.onnx`
     """
     from kerasconv import export as exporters
@@ -138,7 +147,8 @@ def export(
             f"export: an `--option` of {format_!r} must be one of {', '.join(k for k in known if k != 'overwrite')}. "
             f"Received: {unknown[0]!r}."
         )
-    report = formats[format_](_model(name, set_), output, overwrite=overwrite, **options)
+    model = _model(name, set_)
+    report = formats[format_](model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
     console.print(parity_table([report]))
     console.print(f"Wrote {output}")
 
@@ -238,6 +248,26 @@ def _model(name: str, settings: list[str] | None) -> keras.Model:
     if settings:
         raise ValueError("--set: only models of the zoo have options. Received: a `.keras` file.")
     return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
+
+
+def _preprocessing(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
+    """How an image becomes an input of a model, if that is known: for a model of the zoo that takes images."""
+    from kerasconv.models.info import preprocessing_of
+
+    return None if name.endswith(".keras") else preprocessing_of(name, model, size)
+
+
+def _preprocessed(name: str, model: keras.Model, format_: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of an export with the model's preprocessing, where the format has a place for it."""
+    preprocessing = _preprocessing(name, model)
+    if preprocessing is None:
+        return options
+    if format_ == "savedmodel" and model.input_shape[1:] == (*preprocessing.size, preprocessing.channels):
+        return {"preprocessing": preprocessing, **options}
+    given = options.get("metadata") or {}
+    if format_ == "onnx" and isinstance(given, dict):
+        return {**options, "metadata": {"preprocessing": preprocessing.to_dict(), **given}}
+    return options
 
 
 def _parse(settings: list[str] | None, name: str = "--set") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import staged
 
 Array = np.ndarray[Any, Any]
@@ -42,6 +43,15 @@ def fit(pixels: Array, input_shape: tuple[int | None, ...]) -> Array:
     size = (width or pixels.shape[1], height or pixels.shape[0])
     image = Image.fromarray((pixels * 255).round().astype("uint8")).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(image.convert("L" if channels == 1 else "RGB"), "float32").reshape(*size[::-1], channels) / 255
+
+
+def normalise(pixels: Array, preprocessing: Preprocessing | None) -> Array:
+    """An image `(height, width, channels)` from 0 to 1, in the numbers that a model takes; as it is without any."""
+    if preprocessing is None:
+        return pixels
+    ordered = pixels[..., ::-1] if preprocessing.channel_order == "bgr" else pixels
+    numbers = (ordered * 255 * preprocessing.scale - np.array(preprocessing.mean)) / np.array(preprocessing.std)
+    return numbers.astype("float32")
 
 
 def montage(maps: Array) -> Array:

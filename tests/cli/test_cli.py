@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from kerasconv.export import Preprocessing
 from PIL import Image
 
 from kerasconv import cli, models
+from kerasconv.cli import images
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -49,14 +52,42 @@ def test_list(command):
     assert status == 0
     for name in models.list_models():
         assert name in out
-    assert re.search(r"line_detector +│ 8 x 8 x 1 +│ 6 x 6 x 1 +│ 10 ", out)
-    assert "line_detector" not in command("list", "filter*")[1]
+    assert re.search(r"line_detector +│ filter +│ 8 x 8 x 1 +│ +10 │ A 3x3 convolution .*│ The tutorial ", out)
+    assert re.search(r"resnet18 +│ classification +│ 224 x 224 x 3 +│ +11,699,112 │ .*│ K. He et al., 2015 ", out)
+
+
+def test_list_some(command):
+    def names(*arguments):
+        return re.findall(r"^│ (\w+)", command("list", *arguments)[1], re.MULTILINE)
+
+    assert names("filter*") == ["filter_bank"]
+    assert names("--task", "filter") == models.list_models(task="filter")
+    assert names("--pretrained") == models.list_models(pretrained=True)
+    assert names("line*", "--untrained") == ["line_detector"]
 
 
 def test_show(command):
     status, out, _ = command("show", "line_detector", "--set", "pooling=average", "--set", "input_shape=(10, 8, 1)")
     assert status == 0
-    assert "(None, 4, 3, 1)" in out and "Total params: 10" in out
+    assert re.search(r"lines +│ Conv2D +│ 8 x 6 x 1 +│ +10 │ +432 │ +3 x 3 │ +1 x 1 │", out)
+    assert re.search(r"pooling +│ AveragePooling2D +│ 4 x 3 x 1 +│ +│ +│ +4 x 4 │ +2 x 2 │", out)
+    for line in (
+        "Input and output  10 x 8 x 1 to 4 x 3 x 1",
+        "Parameters        10, of which 10 are trained",
+        "Multiply-adds     432",
+        "Activations       240 bytes in float32",
+        "Licence           Apache-2.0",
+    ):
+        assert line in out
+
+
+def test_show_a_file_of_ones_own(command, tmp_path):
+    """It has no paper, no licence and no preprocessing that we know of."""
+    models.filter_bank("box_blur", (None, None, 3)).save(tmp_path / "own.keras")
+    status, out, _ = command("show", tmp_path / "own.keras")
+    lines = re.findall(r"^([A-Z][a-z -]+?)  ", out, re.MULTILINE)
+    assert (status, lines) == (0, ["Input and output", "Parameters", "Receptive field", "Depth"])
+    assert re.search(r"filters +│ Conv2D +│ \? x \? x 3 +│ +27 │ +\? │", out)
 
 
 def test_run(command, photo, tmp_path):
@@ -87,6 +118,32 @@ def test_run_a_file_of_ones_own(command, photo, tmp_path):
     models.filter_bank("box_blur", (16, 20, 3)).save(tmp_path / "own.keras")
     assert command("run", tmp_path / "own.keras", photo, "-o", tmp_path / "blur.png")[0] == 0
     assert read(tmp_path / "blur.png").shape == (2 * 16, 2 * 20)
+
+
+def test_run_gives_a_model_the_numbers_that_it_takes(command, photo, tmp_path):
+    """Blue first, less the mean of ImageNet, for a network of `keras.applications`."""
+    out = tmp_path / "maps.png"
+    options = ["--set", "include_top=False"]
+    assert command("run", "resnet50", photo, "-o", out, *options)[0] == 0
+    pixels = read(photo).astype("float32")[None]
+    preprocessing = models.model_info("resnet50", input_shape=(30, 40, 3)).preprocessing
+    expected = keras.applications.resnet.preprocess_input(pixels.copy())[0]
+    np.testing.assert_allclose(images.normalise(images.read(photo), preprocessing), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(images.normalise(images.read(photo), None), pixels[0] / 255)
+
+
+def test_preprocessing_is_exported(command, tmp_path):
+    expected = models.model_info("line_detector").preprocessing
+    assert command("export", "line_detector", "--format", "onnx", "-o", tmp_path / "a.onnx")[0] == 0
+    properties = {p.key: p.value for p in onnx.load(tmp_path / "a.onnx").metadata_props}
+    assert Preprocessing.from_dict(json.loads(properties["preprocessing"])) == expected
+    assert command("export", "line_detector", "--format", "savedmodel", "-o", tmp_path / "a")[0] == 0
+    written = json.loads((tmp_path / "a" / "assets" / "preprocessing.json").read_text())
+    assert Preprocessing.from_dict(written) == expected
+    own = ["--option", "metadata={'preprocessing': 'mine', 'labels': ['a']}"]
+    assert command("export", "line_detector", "--format", "onnx", "-o", tmp_path / "b.onnx", *own)[0] == 0
+    properties = {p.key: p.value for p in onnx.load(tmp_path / "b.onnx").metadata_props}
+    assert (properties["preprocessing"], properties["labels"]) == ("mine", '["a"]')
 
 
 RUNTIMES = {"onnx": "onnxruntime", "savedmodel": "savedmodel"}
@@ -129,7 +186,7 @@ def test_bad_input(command, photo, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     out = str(tmp_path / "out.png")
     expected = {
-        ("show", "lenet"): "create_model: `name` must be one of 'filter_bank', 'line_detector', 'same_padding_stack'. Received: name='lenet'.",
+        ("show", "nonsense"): "create_model: `name` must be that of a model of the zoo. Received: name='nonsense'. `kerasconv list` shows them.",
         ("export", "line_detector", "--format", "onnx", "-o", out, "--option", "opse=17"): "export: an `--option` of 'onnx' must be one of opset, layout, input_names, output_names, dynamic_axes, metadata, fold_batch_norm, profile, quantize, external_data, tolerance. Received: 'opse'.",
         ("export", "line_detector", "--format", "onnx", "-o", out, "--option", "opset"): "--option: must have the form KEY=VALUE. Received: 'opset'.",
         ("show", "line_detector", "--set", "pooling"): "--set: must have the form KEY=VALUE. Received: 'pooling'.",
@@ -166,7 +223,7 @@ def test_verify_without_a_verdict_has_a_status_of_its_own(command, tmp_path):
     assert (status, out) == (2, "")
     assert err.startswith(f"Error: verify: the ONNX file must run. Received: path={str(damaged)!r}, which fails: ")
     status, _, err = command("verify", damaged, "--model", "lenet")
-    assert status == 2 and err.startswith("Error: create_model: `name` must be one of ")
+    assert status == 2 and err.startswith("Error: create_model: `name` must be that of a model of the zoo.")
     assert command("verify", damaged, "--tolerance", "small")[0] == 2
 
 

@@ -1,0 +1,142 @@
+"""The generated parts of `docs/models/`: tables and figures of the zoo, measured and drawn from the models.
+
+`python -m cards` writes `models/facts.json`, what each model adds up to, and from that the tables; and the figure of
+the first model of each family.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from kerasconv.models.entry import Entry
+from kerasconv.models.info import Summary, facts, title
+
+from kerasconv import models
+
+ROOT = Path(__file__).parent.parent
+CARDS = ROOT / "docs" / "models"
+FIGURES = CARDS / "figures"
+BEGIN, END = "<!-- generated -->", "<!-- /generated -->"
+_NOTE = "Written by `python -m cards`; what stands between the two comments is replaced."
+_COUNTS = (
+    "MACs: multiply-adds of all kernels for one input. Receptive field: cells of the input that a cell of the last "
+    "feature map sees; + with global pooling on a branch. Depth: kernels on the longest path. Activations: the outputs "
+    "of all layers for one input, in float32."
+)
+
+
+def families() -> dict[str, dict[str, Entry]]:
+    """The tables of the zoo, by the name of their file."""
+    files = sorted(path.stem for path in Path(models.__file__).parent.glob("*.py"))
+    tables = {file: getattr(importlib.import_module(f"kerasconv.models.{file}"), "ZOO", None) for file in files}
+    return {family: table for family, table in tables.items() if table}
+
+
+def card(family: str) -> Path:
+    """Where the card of a family stands."""
+    return CARDS / f"{family}.md"
+
+
+def figure(family: str) -> Path:
+    """Where the figure of a family's first model stands."""
+    return FIGURES / f"{family}.svg"
+
+
+def fill(text: str, generated: str) -> str:
+    """A card with its generated part replaced, or added at its end if it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] if begin else ""
+    return f"{before.rstrip()}\n\n{BEGIN}\n\n{generated}\n\n{END}\n{after.lstrip()}"
+
+
+def generated_card(family: str, table: dict[str, Entry]) -> str:
+    """The generated part of a card: what the family's models cost, and the figure of the first."""
+    first = next(iter(table))
+    header = (
+        "model", "parameters", "trained", "published", "source", "MACs", "receptive field", "depth", "activations",
+        "input",
+    )  # fmt: skip
+    rows = []
+    for name, entry in table.items():
+        summary = facts()[name]
+        rows.append(
+            (
+                f"`{name}`",
+                f"{summary.parameters:,}",
+                f"{summary.trained:,}",
+                "" if entry.parameters is None else f"{entry.parameters:,}",
+                entry.source,
+                engineering(summary.macs),
+                receptive_field(summary),
+                str(summary.depth),
+                megabytes(summary.activation_memory),
+                shape(summary.input_shape),
+            )
+        )
+    picture = f"![The architecture of {first}, drawn from the model](figures/{family}.svg)"
+    return "\n\n".join((_NOTE, "\n".join(_markdown(header, rows)), _COUNTS, f"`{first}`:", picture))
+
+
+def generated_index() -> str:
+    """The zoo's table: every model, with a link to its card."""
+    header = ("model", "task", "input", "parameters", "MACs", "receptive field", "what it is", "paper")
+    rows = []
+    for name, (family, entry) in sorted(_with_family()):
+        summary = facts()[name]
+        rows.append(
+            (
+                f"[`{name}`]({family}.md)",
+                entry.task,
+                shape(summary.input_shape),
+                f"{summary.parameters:,}",
+                engineering(summary.macs),
+                receptive_field(summary),
+                title(name),
+                entry.paper,
+            )
+        )
+    return "\n\n".join((_NOTE, "\n".join(_markdown(header, rows)), _COUNTS))
+
+
+def _with_family() -> Iterable[tuple[str, tuple[str, Entry]]]:
+    for family, table in families().items():
+        for name, entry in table.items():
+            yield name, (family, entry)
+
+
+def _markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterable[str]:
+    header = list(header)
+    yield f"| {' | '.join(header)} |"
+    yield "|---" * len(header) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def receptive_field(summary: Summary) -> str:
+    """Of a model, `435×435`; with a plus if it also sees everything by global pooling on a branch."""
+    text = "×".join(map(str, summary.receptive_field or ()))
+    return text + ("+" if text and summary.global_context else "")
+
+
+def engineering(number: int | None) -> str:
+    """`1.814 G` for 1814073344."""
+    if number is None:
+        return ""
+    for factor, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= factor:
+            return f"{number / factor:.4g} {letter}"
+    return str(number)
+
+
+def megabytes(number: int | None) -> str:
+    """Bytes, in units of a million."""
+    return "" if number is None else f"{number / 10**6:.3g} MB"
+
+
+def shape(sizes: tuple[int | None, ...] | list[tuple[int | None, ...]]) -> str:
+    """`224×224×3`, with a question mark for what may be any size."""
+    if isinstance(sizes, list):
+        return ", ".join(map(shape, sizes))
+    return "×".join("?" if n is None else str(n) for n in sizes)

@@ -1,0 +1,90 @@
+"""What `kerasconv list` and `kerasconv show` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    import keras
+
+
+def zoo(names: list[str]) -> Table:
+    """Models of the zoo, without building them."""
+    from kerasconv import models
+    from kerasconv.models.info import facts, title
+
+    fixed = (Column(title, no_wrap=True) for title in ("Model", "Task", "Input"))
+    table = Table(*fixed, _right("Parameters"), "What it is", "Paper")
+    for name in names:
+        entry, summary = models.get_entry(name), facts().get(name)
+        size, count = (shape(summary.input_shape), f"{summary.parameters:,}") if summary else ("", "")
+        table.add_row(name, entry.task, size, count, title(name), _short(entry.paper))
+    return table
+
+
+def _short(paper: str) -> str:
+    """`K. He et al., "Deep residual learning", 2015` without the title."""
+    authors, quoted, year = paper.partition(', "')[0], '", ' in paper, paper.rpartition(", ")[2]
+    return f"{authors}, {year}" if quoted else authors
+
+
+def layers(model: keras.Model, name: str | None) -> Group:
+    """The layers of a model, and what they add up to; with what the zoo's table says, if `name` is there."""
+    from kerasconv.models.info import info_of, summarise
+    from kerasconv.models.layer_table import layer_table
+
+    rows = layer_table(model)
+    table = Table("Layer", "Kind", "Output", *map(_right, ("Parameters", "MACs", "Receptive field", "Stride")))
+    for row in rows:
+        seen = shape(row.receptive_field) + " and all" * row.global_context if row.receptive_field else "all"
+        stride = shape(row.stride) if row.stride else ""
+        table.add_row(
+            row.name, row.kind, shape(row.output_shape), _count(row.parameters), _count(row.macs), seen, stride
+        )
+    facts = info_of(model, name, rows) if name else summarise(model, rows)
+    footer = Table.grid(padding=(0, 2))
+    for key, value in _footer(facts).items():
+        footer.add_row(key, value)
+    return Group(table, footer)
+
+
+def _footer(facts: Any) -> dict[str, str]:
+    """What is known of a model, in words; what is not known is left out."""
+    lines = {
+        "Input and output": f"{shape(facts.input_shape)} to {shape(facts.output_shape)}",
+        "Parameters": f"{facts.parameters:,}, of which {facts.trained:,} are trained",
+        "Published": f"{facts.published:,} trained: {facts.source}" if getattr(facts, "published", None) else "",
+        "Multiply-adds": "" if facts.macs is None else f"{facts.macs:,}",
+        "Receptive field": (shape(facts.receptive_field) if facts.receptive_field else "")
+        + (" and the whole, by global pooling" if facts.receptive_field and facts.global_context else ""),
+        "Depth": f"{facts.depth} kernel(s) on the longest path",
+        "Activations": "" if facts.activation_memory is None else f"{facts.activation_memory:,} bytes in float32",
+    }
+    if hasattr(facts, "task"):
+        weights = ", ".join(f"{word} ({licence})" for word, licence in facts.weights_licence.items())
+        lines |= {
+            "Task": facts.task,
+            "Paper": facts.paper,
+            "Licence": facts.licence,
+            "Weights": weights,
+            "Preprocessing": str(facts.preprocessing or ""),
+        }
+    return {key: text for key, text in lines.items() if text}
+
+
+def shape(sizes: Any) -> str:
+    """`8 x 8 x 1`, with a question mark for what may be any size; several shapes with commas."""
+    if isinstance(sizes, list):
+        return ", ".join(map(shape, sizes))
+    return " x ".join("?" if n is None else str(n) for n in sizes)
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}" if number else ""
+
+
+def _right(title: str) -> Column:
+    return Column(title, justify="right")

@@ -1,0 +1,227 @@
+"""What is known of a model of the zoo: what it costs, how far it sees, where it comes from, what one may do with it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from kerasconv.export import Preprocessing
+from kerasconv.models.layer_table import Row, Shape, channel_axis, layer_table
+
+from kerasconv import models
+
+CODE_LICENCE = "Apache-2.0"
+
+# Of the weights in `keras.applications`, by the beginning of the model's name: what the documentation of Keras 2.2 said
+# of each under "License". Later ones do not say.
+_WEIGHTS_LICENCES = {"VGG": "CC-BY-4.0", "ResNet": "MIT", "DenseNet": "BSD-3-Clause", "MobileNet": "Apache-2.0"}
+
+_FACTS = Path(__file__).with_name("facts.json")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the layers of a model add up to.
+
+    Attributes:
+        parameters: All numbers in its weights.
+        trained: Those of them that are trained; the rest are the averages of batch normalisation, and what is frozen.
+        macs: Multiply-adds for one input: those of the kernels of convolutions and dense layers, cells of the padding
+            included. Biases, normalisation, activations, pooling and additions are not counted. `None` if a size is
+            not known.
+        receptive_field: How many cells of the input a cell of the largest-seeing feature map sees, along each spatial
+            axis, padding included: for a classifier that of the last map before global pooling or flattening. `None`
+            if there is no feature map.
+        global_context: Whether feature maps see the whole input beside, by global pooling on a branch.
+        depth: Kernels on the longest path from input to output: convolutions and dense layers, a separable
+            convolution being two.
+        activation_memory: Bytes of the outputs of all layers for one input, in float32. Each layer that Keras applies
+            counts once, also where it only reshapes; a layer's own activation is part of it; the input is left out.
+            `None` if a size is not known.
+        input_shape: Shape of one input, without the batch; a list of them if there are several.
+        output_shape: Likewise.
+    """
+
+    parameters: int
+    trained: int
+    macs: int | None
+    receptive_field: tuple[int, ...] | None
+    global_context: bool
+    depth: int
+    activation_memory: int | None
+    input_shape: Shape | list[Shape]
+    output_shape: Shape | list[Shape]
+
+
+@dataclass(frozen=True)
+class ModelInfo(Summary):
+    """What is known of a model of the zoo: what `Summary` has, and where it comes from.
+
+    Attributes:
+        name: Its name.
+        title: What it is, in a line.
+        task: What it is for; see `kerasconv.models.Entry`.
+        paper: Authors, title, year.
+        published: How many trained parameters the `source` says that it has; `None` if nobody has published a number.
+        source: Who says so, and which implementation it is equal to.
+        licence: Of the code.
+        weights_licence: Of the weights, by the word for them in `pretrained`.
+        pretrained: What `weights` can be beside the path of a file.
+        preprocessing: From the bytes of an image file to an input of this model. `None` if the input is no image, or
+            its size is not fixed: give `input_shape`.
+    """
+
+    name: str
+    title: str
+    task: str
+    paper: str
+    published: int | None
+    source: str
+    licence: str
+    weights_licence: Mapping[str, str]
+    pretrained: tuple[str, ...]
+    preprocessing: Preprocessing | None
+
+
+def model_info(name: str, **options: Any) -> ModelInfo:
+    """What is known of a model of the zoo. Builds it, to count.
+
+    Args:
+        name: One of `list_models()`.
+        **options: What the builder takes; sizes and costs are those of the model with these.
+
+    Raises:
+        ValueError: If there is no such model.
+
+    Example:
+        >>> import kerasconv
+        >>> info = kerasconv.models.model_info("line_detector", input_shape=(28, 28, 1))
+        >>> info.parameters, info.macs, info.receptive_field, info.activation_memory
+        (10, 6084, (3, 3), 2704)
+    """
+    return info_of(models.create_model(name, **options), name)
+
+
+def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> ModelInfo:
+    """As `model_info`, of a model that has been built: the one called `name`, with whatever options.
+
+    Args:
+        model: The model.
+        name: One of `list_models()`.
+        rows: The model's `layer_table`, if it has been made.
+    """
+    entry = models.get_entry(name)
+    return ModelInfo(
+        **vars(summarise(model, rows)),
+        name=name,
+        title=title(name),
+        task=entry.task,
+        paper=entry.paper,
+        published=entry.parameters,
+        source=entry.source,
+        licence=CODE_LICENCE,
+        weights_licence={word: _weights_licence(word, entry.source) for word in entry.pretrained},
+        pretrained=entry.pretrained,
+        preprocessing=preprocessing_of(name, model),
+    )
+
+
+def title(name: str) -> str:
+    """What a model of the zoo is, in a line: the first one of its builder's documentation."""
+    return (models.get_entry(name).build.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
+    """How an image becomes an input of a model of the zoo.
+
+    Args:
+        name: The model's name.
+        model: The model.
+        size: Height and width of the images, where the model does not fix them.
+
+    Returns:
+        That, or `None` if the model takes no images, or ones of any size and there is no `size`.
+    """
+    arguments, shape = models.get_entry(name).preprocessing, list(model.inputs[0].shape[1:])
+    if arguments is None or len(shape) != 3:
+        return None
+    channels = shape.pop(channel_axis(model))
+    height, width = (given or n for given, n in zip(size or (None, None), shape, strict=True))
+    if height is None or width is None or channels not in (1, 3):
+        return None
+    return Preprocessing((height, width), channels, **arguments)
+
+
+def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
+    """What the layers of a model add up to.
+
+    Args:
+        model: The model.
+        rows: Its `layer_table`, if it has been made.
+
+    Raises:
+        ValueError: If the model has no graph.
+    """
+    rows = layer_table(model) if rows is None else rows
+    fields = [row.receptive_field for row in rows if row.receptive_field]
+    elements = _total(row.elements for row in rows)
+    return Summary(
+        parameters=sum(row.parameters for row in rows),
+        trained=sum(row.trained for row in rows),
+        macs=_total(row.macs for row in rows),
+        receptive_field=tuple(map(max, zip(*(f for f in fields if len(f) == len(fields[0])), strict=True))) or None,
+        global_context=any(row.global_context for row in rows),
+        depth=max((row.depth for row in rows), default=0),
+        activation_memory=None if elements is None else 4 * elements,
+        input_shape=_shapes(model.inputs),
+        output_shape=_shapes(model.outputs),
+    )
+
+
+@functools.cache
+def facts() -> dict[str, Summary]:
+    """The summaries of all models at their default options, from a file, since to build them all takes minutes.
+
+    `python -m cards` writes the file, and a test compares it with the models.
+    """
+    if not _FACTS.exists():
+        return {}
+    return {name: _from_json(entries) for name, entries in json.loads(_FACTS.read_text(encoding="utf-8")).items()}
+
+
+def write_facts(summaries: Mapping[str, Summary]) -> None:
+    """Writes what `facts` reads, a line for each model."""
+    lines = (f"  {json.dumps(name)}: {json.dumps(asdict(summary))}" for name, summary in sorted(summaries.items()))
+    _FACTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    facts.cache_clear()
+
+
+def _from_json(entries: dict[str, Any]) -> Summary:
+    def plain(value: Any) -> Any:
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            return [tuple(entry) for entry in value]
+        return tuple(value) if isinstance(value, list) else value
+
+    return Summary(**{key: plain(value) for key, value in entries.items()})
+
+
+def _weights_licence(word: str, source: str) -> str:
+    if word != "imagenet":
+        return CODE_LICENCE  # trained here
+    model = source.removeprefix("keras.applications.")
+    return next((lic for start, lic in _WEIGHTS_LICENCES.items() if model.startswith(start)), "not stated by Keras")
+
+
+def _shapes(tensors: list[Any]) -> Shape | list[Shape]:
+    shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def _total(numbers: Any) -> int | None:
+    found = list(numbers)
+    return None if None in found else sum(found)
