@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import finish, settle
+from kerasconv.models.network import finish, settle, with_origin
 
 import kerasconv.layers
 
@@ -30,6 +30,7 @@ FILTERS: dict[str, Any] = {
 }
 
 
+@with_origin
 def filter_bank(
     names: Sequence[str] | str = tuple(FILTERS),
     input_shape: tuple[int | None, ...] = (None, None, 1),

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import check_choice, finish, settle
+from kerasconv.models.network import check_choice, finish, settle, with_origin
 
 import kerasconv.layers
 
@@ -28,6 +28,7 @@ POOLINGS: dict[str | None, tuple] = {
 }
 
 
+@with_origin
 def line_detector(
     orientation: str = "vertical",
     pooling: str | None = None,

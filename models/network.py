@@ -42,11 +42,12 @@ _SHARED_ARGS = """
 
 @dataclass(frozen=True)
 class Origin:
-    """How a model was built: what `create_model` takes to build one like it. Its attribute `origin` has it.
+    """How a model was built. The attribute `origin` of a builder's models has it.
 
     Attributes:
         name: The builder's name.
-        options: What it was given or took by default, but for the weights; `layers` by the name of their package.
+        options: What builds one like it: what was given or stood by default, but for `weights`; `layers` by the name of
+            their package.
     """
 
     name: str
@@ -224,16 +225,12 @@ def _model(
     data_format: Any,
     layers: Any,
     name: str,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
 ) -> keras.Model:
     net, input_shape = settle(build, input_shape, data_format, layers)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    model = finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers, options)
-    package = layers.__name__.split(".")[0]
-    options = {"input_shape": input_shape, "data_format": net.data_format, "layers": package, "name": name, **options}
-    model.origin = Origin(build.__name__, options)
-    return model
+    return finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers, options)
 
 
 def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> tuple[Layers, tuple[int | None, ...]]:
@@ -347,4 +344,24 @@ def _public(build: Any, body: Callable[..., Any], options: dict[str, inspect.Par
     )
     args = f"    Args:{shared}" + ("" if heading == "    Args:" else f"\n\n{heading}")
     build.__doc__ = before + args + after if heading else body.__doc__
-    return build
+    return with_origin(build)
+
+
+def with_origin(build: Builder) -> Builder:
+    """The builder, with models that remember how they were built."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def built(*args: Any, **kwargs: Any) -> keras.Model:
+        model = build(*args, **kwargs)
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        options = {option: value for option, value in given.arguments.items() if option != "weights"}
+        options["input_shape"] = tuple(model.input_shape[1:])  # these depend on Keras' setting
+        options["data_format"] = options.get("data_format") or keras.config.image_data_format()
+        if "layers" in options:
+            options["layers"] = options["layers"].__name__.split(".")[0]
+        model.origin = Origin(build.__name__, options)
+        return model
+
+    return built

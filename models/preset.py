@@ -26,17 +26,19 @@ import numpy as np
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import place, staged
 from kerasconv.models.info import preprocessing_of
-from kerasconv.models.weights import State, assign, state_of
+from kerasconv.models.weights import State, by_path, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import kerasconv
 from kerasconv import models
+from kerasconv.interop import structure
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
 _BESIDE = {"LICENSE", "README.md"}  # what a hub has beside a model; hidden files too
 _LARGEST_JSON = 1 << 24
+_DEEPEST = 200
 # Layers of Keras that run code, or read files, which their configuration names.
 _REFUSED = {
     "FlaxLayer",
@@ -58,12 +60,19 @@ class PresetInfo:
     Attributes:
         name: The zoo's name of it, else that of the model.
         options: What the zoo's builder was given; `None` if the model is not of the zoo.
-        parameters: How many numbers its weights are.
+        parameters: How many numbers its weights are, trainable or not.
         task: What it is for, as in the zoo's table; `None` if nobody said.
         preprocessing: From an encoded image to its input; `None` if nobody said.
         labels: What its outputs stand for, in order; `None` if nobody said.
         kerasconv: The version of this package that wrote it.
         keras: That of Keras.
+
+    Example:
+        >>> import kerasconv, tempfile
+        >>> folder = tempfile.mkdtemp() + "/edges"
+        >>> kerasconv.models.save_to_preset(kerasconv.models.line_detector(), folder, task="filter")
+        >>> kerasconv.models.preset_info(folder).task
+        'filter'
     """
 
     name: str
@@ -184,9 +193,9 @@ def preset_info(directory: str | os.PathLike[str]) -> PresetInfo:
     return _Preset(directory, "preset_info").info
 
 
-def preset_weights(directory: str | os.PathLike[str], caller: str) -> State:
-    """The weights in a preset, by the path of their variable."""
-    return _Preset(directory, caller).state
+def load_weights(model: keras.Model, directory: str | os.PathLike[str], caller: str) -> None:
+    """Puts the weights in a preset into a model: what a builder does with `weights=directory`."""
+    _assign(model, _Preset(directory, caller))
 
 
 class _Preset:
@@ -295,28 +304,23 @@ class _Preset:
         else:
             raise self._fault(CONFIG, "must have `zoo` and `options`, or `keras`", repr(sorted(self.config)))
 
-    def _check_safe(self, config: Any) -> None:
+    def _check_safe(self, config: Any, depth: int = 0) -> None:
         """Raises if Keras would run code, or import any, to make an object of this configuration.
 
         Its own safe mode can be switched off for a whole program; and what it refuses depends on its version.
         """
-        if isinstance(config, list):
-            for entry in config:
-                self._check_safe(entry)
-        if not isinstance(config, dict):
+        if depth > _DEEPEST:
+            raise self._fault(CONFIG, f"must be nested at most {_DEEPEST} deep", "more")
+        if isinstance(config, dict | list):
+            for entry in config.values() if isinstance(config, dict) else config:
+                self._check_safe(entry, depth + 1)
+        if not isinstance(config, dict) or "class_name" not in config:
             return
-        for entry in config.values():
-            self._check_safe(entry)
-        if "class_name" not in config:
-            return
-        kind, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
-        of_keras = module in (None, "builtins", "keras") or str(module).startswith("keras.")
-        if kind in _REFUSED or not (of_keras or keras.saving.get_registered_object(str(registered))):
-            raise self._fault(
-                CONFIG,
-                "must name layers of Keras that run no code and read no files, or registered ones",
-                f"{module}.{kind}",
-            )
+        kind, module, registered = (str(config.get(key)) for key in ("class_name", "module", "registered_name"))
+        of_keras = module in ("None", "builtins", "keras") or module.startswith("keras.")
+        if kind in _REFUSED or not (of_keras or keras.saving.get_registered_object(registered)):
+            rule = "must name layers of Keras that run no code and read no files, or registered ones"
+            raise self._fault(CONFIG, rule, f"{module}.{kind}")
 
     def _info(self, metadata: dict[str, Any]) -> PresetInfo:
         arguments, labels = metadata["preprocessing"], metadata["labels"]
@@ -341,8 +345,34 @@ class _Preset:
 
 def _load(preset: _Preset) -> keras.Model:
     model = _build(preset)
-    assign(model, preset.state, preset.caller)
+    _assign(model, preset)
     return model
+
+
+def _assign(model: keras.Model, preset: _Preset) -> None:
+    """Assigns the weights in a preset, all or none."""
+    variables, state = by_path(model), preset.state
+    for path, variable in variables.items():
+        expected = (tuple(variable.shape), variable.dtype)
+        arrived = (state[path].shape, str(state[path].dtype)) if path in state else ("nothing",)
+        if arrived != expected:
+            layer, _, name = path.rpartition("/")
+            raise ValueError(
+                f"{preset.caller}: the weights must be those of this architecture. The first layer that differs is "
+                f"{layer!r}: its {name} has the shape {expected[0]} and type {expected[1]}. "
+                f"Received: {' and '.join(map(str, arrived))}."
+            )
+    left = [path for path in state if path not in variables]
+    if left:
+        raise ValueError(
+            f"{preset.caller}: the weights must be those of this architecture. It has no variable {left[0]!r}, the "
+            f"first of {len(left)} that are left over."
+        )
+    for path, variable in variables.items():
+        variable.assign(state[path])
+    for _, layer in structure.walk(model):
+        if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
+            layer.finalizestate_of()
 
 
 def _build(preset: _Preset) -> keras.Model:
@@ -374,9 +404,8 @@ def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
     origin = getattr(model, "origin", None)
     if origin is None or origin.name not in models.list_models():
         return None
-    config = {"zoo": origin.name, "options": dict(origin.options)}
     try:
-        config = json.loads(_to_json(config))
+        config = json.loads(_to_json({"zoo": origin.name, "options": origin.options}))
     except TypeError:  # a function, for one
         return None
     again = state_of(_from_zoo(config))

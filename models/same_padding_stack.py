@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import check_classes, finish, settle
+from kerasconv.models.network import check_classes, finish, settle, with_origin
 
 import kerasconv.layers
 
 
+@with_origin
 def same_padding_stack(
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,

@@ -56,7 +56,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
         rule = " or ".join([*map(repr, entry.pretrained), "the path of a file or of a preset"])
         raise FileNotFoundError(f"{caller}: `weights` must be {rule}. Received: weights={str(weights)!r}.")
     elif path.is_dir():
-        assign(model, models.preset.preset_weights(path, caller), caller)
+        models.preset.load_weights(model, path, caller)
     elif path.name.endswith(".weights.h5"):
         with _reading(path, caller):
             arrays = read_weights_h5(path)

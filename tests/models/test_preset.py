@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 import kerasconv
 from kerasconv import models
+from tests.models.test_zoo import inputs_for, small
 
 FILES = ("config.json", "metadata.json", "model.safetensors")
 
@@ -100,6 +101,23 @@ def test_a_model_of_the_zoo(options, tmp_path):
     assert sorted(os.listdir(tmp_path / "preset")) == list(FILES)
 
 
+@pytest.mark.large
+@pytest.mark.parametrize("name", models.list_models())
+def test_every_model_of_the_zoo(name, tmp_path):
+    model = small(name)
+    models.save_to_preset(model, tmp_path / "preset")
+    again = models.from_preset(tmp_path / "preset")
+    for a, b in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    x = inputs_for(model)
+    for y, z in zip(keras.tree.flatten(model(x)), keras.tree.flatten(again(x)), strict=True):
+        np.testing.assert_allclose(z, y, rtol=1e-4, atol=1e-5 * np.abs(y).max())
+    info = models.preset_info(tmp_path / "preset")
+    assert info.name == name
+    assert info.options is not None
+    assert info.task == models.get_entry(name).task
+
+
 def test_a_model_that_is_not_of_the_zoo(tmp_path):
     model, preprocessing = stack(), Preprocessing((8, 9), 3, scale=1)
     models.save_to_preset(
@@ -180,7 +198,7 @@ def test_a_preset_as_weights(tmp_path, preset):
     assert_same(model, tiny(weights=tmp_path / "resnet18"))
     assert message(ValueError, models.resnet18, (32, 32, 3), 7, weights=tmp_path / "resnet18") == (
         "resnet18: the weights must be those of this architecture. The first layer that differs is 'predictions': its "
-        "kernel has the shape (512, 7). Received: (512, 3)."
+        "kernel has the shape (512, 7) and type float32. Received: (512, 3) and float32."
     )
     (preset / "extra").touch()
     assert message(ValueError, tiny, weights=preset) == (
@@ -302,6 +320,13 @@ def set_weights(alter):
     return change
 
 
+def nest(depth):
+    config = {}
+    for _ in range(depth):
+        config = {"x": config}
+    return config
+
+
 KERAS = "config.json of a preset must name layers of Keras that run no code and read no files, or registered ones. Received: '{}', with "
 LAMBDA = {"class_name": "__lambda__", "config": {"value": ["eA==", None, None]}}
 
@@ -337,18 +362,21 @@ ATTACKS = {
     "function by name": (set_layer(class_name="Lambda", config={"function": "print"}), ValueError, KERAS + "keras.layers.Lambda."),
     "another module": (set_layer(module="os", class_name="system"), ValueError, KERAS + "os.system."),
     "a module that begins alike": (set_layer(module="keras_evil", class_name="Layer"), ValueError, KERAS + "keras_evil.Layer."),
+    "no name": (set_layer(class_name=["Flatten"]), ValueError, "config.json of a preset must be a model that Keras can build. Received: '{}', with ANY."),
+    "deep config": (set_layer(config=nest(200)), ValueError, "config.json of a preset must be nested at most 200 deep. Received: '{}', with more."),
     "reads a file": (set_layer(class_name="StringLookup", config={"vocabulary": "/etc/passwd"}), ValueError, KERAS + "keras.layers.StringLookup."),
     "a saved model": (set_layer(class_name="TFSMLayer", config={"filepath": "/tmp"}), ValueError, KERAS + "keras.layers.TFSMLayer."),
     "no layer": (set_layer(module="keras.utils", class_name="get_file", config={"fname": "x", "origin": "http://127.0.0.1/x"}), ValueError, "config.json of a preset must be a model that Keras can build. Received: '{}', with ANY"),
     "no model": (set_config({"keras": {"module": "keras.layers", "class_name": "Flatten", "config": {}, "registered_name": None}}), ValueError, "config.json of a preset must be a model that Keras can build. Received: '{}', with Flatten."),
-    "shape": (set_weights(lambda state: state.update({"conv/kernel": np.zeros((3, 3, 3, 5), "float32")})), ValueError, "the weights must be those of this architecture. The first layer that differs is 'conv': its kernel has the shape (3, 3, 3, 4). Received: (3, 3, 3, 5)."),
-    "lacking": (set_weights(lambda state: state.pop("dense/bias")), ValueError, "the weights must be those of this architecture. The first layer that differs is 'dense': its bias has the shape (2,). Received: nothing."),
+    "shape": (set_weights(lambda state: state.update({"conv/kernel": np.zeros((3, 3, 3, 5), "float32")})), ValueError, "the weights must be those of this architecture. The first layer that differs is 'conv': its kernel has the shape (3, 3, 3, 4) and type float32. Received: (3, 3, 3, 5) and float32."),
+    "lacking": (set_weights(lambda state: state.pop("dense/bias")), ValueError, "the weights must be those of this architecture. The first layer that differs is 'dense': its bias has the shape (2,) and type float32. Received: nothing."),
+    "type": (set_weights(lambda state: state.update({"dense/bias": np.zeros(2, "int32")})), ValueError, "the weights must be those of this architecture. The first layer that differs is 'dense': its bias has the shape (2,) and type float32. Received: (2,) and int32."),
     "left over": (set_weights(lambda state: state.update({"../x": np.zeros(1)})), ValueError, "the weights must be those of this architecture. It has no variable '../x', the first of 1 that are left over."),
 }  # fmt: skip
 
 
 # What differs from run to run in a message.
-VARIES = {"HASH": r"[0-9a-f]{12}\.\.\.", "FILES": r"\{'config\.json': .*'0{64}'\}\.", "COUNT": r"\d+", "ANY": ".*"}
+VARIES = {"HASH": r"[0-9a-f]{12}\.\.\.", "FILES": r"\{'config\.json': .*'0{64}'\}\.", "COUNT": r"\d+", "ANY": ".*?"}
 
 
 @pytest.mark.parametrize("safe_mode", [True, False], ids=["safe", "unsafe"])
