@@ -372,7 +372,7 @@ def _assign(model: keras.Model, preset: _Preset) -> None:
         variable.assign(state[path])
     for _, layer in structure.walk(model):
         if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
-            layer.finalizestate_of()
+            layer.finalize_state()
 
 
 def _build(preset: _Preset) -> keras.Model:
