@@ -27,7 +27,7 @@ lint: .venv/installed-dev
 
 # Our speed beside that of others, written to docs/performance.md: hours on two cores. To go on after an interruption,
 # run the command with `--existing skip`; for some of it, see `.venv/bin/python -m benchmarks --help`.
-bench: .venv/installed-bench
+bench: .venv/installed
 	$(BIN)/python -m benchmarks --json benchmark.json --docs docs/performance.md
 
 # What the models of the zoo cost, and figures of them, written to docs/models/ and models/facts.json: minutes.

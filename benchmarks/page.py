@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from benchmarks import report
@@ -15,13 +14,11 @@ NEW = f"# Performance\n\n{BEGIN}\n{END}\n"
 
 
 def check(path: Path | None) -> None:
-    """Finds out before anything is measured whether plots and the page, if there is one, can be written.
+    """Finds out before anything is measured whether the page, if there is one, can be written.
 
     Raises:
-        ValueError: If matplotlib is not installed, or the page has not the two marks.
+        ValueError: If the page has not the two marks.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("Plots need matplotlib, which the extra `bench` has: pip install -e '.[bench]'.")
     if path and path.exists() and not 0 <= path.read_text().find(BEGIN) < path.read_text().find(END):
         raise ValueError(f"The page must have the lines {BEGIN!r} and {END!r}. Received: {path}.")
 

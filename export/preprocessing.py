@@ -102,9 +102,23 @@ class Preprocessing:
         """
         spec = tf.TensorSpec((*self.size, self.channels), tf.float32)
         images = tf.map_fn(self._decode, tf.convert_to_tensor(image_bytes, tf.string), fn_output_signature=spec)
-        if self.channel_order == "bgr":
-            images = tf.reverse(images, [-1])
-        return (images * self.scale - tf.constant(self.mean)) / tf.constant(self.std)
+        return self._normalise(images)
+
+    def of_pixels(self, pixels: Any) -> tf.Tensor:
+        """The same from images that are decoded already.
+
+        Args:
+            pixels: From 0 to 255, in RGB, shape `(batch, height, width, channels)`.
+
+        Returns:
+            Float32 images of shape `(batch, *size, channels)`.
+
+        Example:
+            >>> images = Preprocessing((3, 2), channels=1, mean=0.5, std=0.25).of_pixels(tf.fill((1, 5, 7, 1), 255))
+            >>> images.shape, float(images[0, 0, 0, 0])
+            (TensorShape([1, 3, 2, 1]), 2.0)
+        """
+        return self._normalise(self._resize(pixels))
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments, as JSON knows them.
@@ -140,7 +154,15 @@ class Preprocessing:
     def _decode(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """One image of the right size; `decode_jpeg` also reads PNG files, and alone can decode accurately."""
         pixels = tf.io.decode_jpeg(image_bytes, self.channels, dct_method="INTEGER_ACCURATE")
+        return self._resize(pixels)
+
+    def _resize(self, pixels: tf.Tensor) -> tf.Tensor:
         return tf.image.resize(tf.cast(pixels, tf.float32), self.size, self.resize, antialias=self.antialias)
+
+    def _normalise(self, images: tf.Tensor) -> tf.Tensor:
+        if self.channel_order == "bgr":
+            images = tf.reverse(images, [-1])
+        return (images * self.scale - tf.constant(self.mean)) / tf.constant(self.std)
 
     def _each_channel(self, name: str, rule: str, fits: Any) -> tuple[float, ...]:
         given = getattr(self, name)

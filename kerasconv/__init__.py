@@ -19,6 +19,7 @@ _SUBMODULES = (
     "models",
     "ops",
     "reference",
+    "train",
 )
 _FUNCTIONS = {"check_gradients": "gradients", "convert_model": "interop", "explain_algorithm": "explain"}
 

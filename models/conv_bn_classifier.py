@@ -49,6 +49,7 @@ ZOO = {
         source="the tutorial's PyTorch module",
         small={"input_shape": (9, 8, 3), "classes": 4},
         preprocessing=UNIT,
+        pretrained=("digits",),
         torch_name=torch_name,
     )
 }

@@ -53,5 +53,6 @@ ZOO = {
         parameters=61_706,
         source="the paper, section II.B (C1 156, C5 48,120, F6 10,164), with C3 and the output in full",
         preprocessing=UNIT,
+        pretrained=("digits",),
     )
 }

@@ -64,6 +64,7 @@ class PresetInfo:
         task: What it is for, as in the zoo's table; `None` if nobody said.
         preprocessing: From an encoded image to its input; `None` if nobody said.
         labels: What its outputs stand for, in order; `None` if nobody said.
+        training: How it was trained, as `kerasconv.train` writes it; `None` if nobody said.
         kerasconv: The version of this package that wrote it.
         keras: That of Keras.
 
@@ -81,6 +82,7 @@ class PresetInfo:
     task: str | None
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
+    training: Mapping[str, Any] | None
     kerasconv: str
     keras: str
 
@@ -92,6 +94,7 @@ def save_to_preset(
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     task: str | None = None,
+    training: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Writes a model to a folder, from which `from_preset` loads it. The folder appears when it is complete.
@@ -104,6 +107,7 @@ def save_to_preset(
         preprocessing: From an encoded image to the model's input; `None` for what the zoo's table says, if it does.
         labels: What the entries of the model's output stand for, in order.
         task: What it is for; `None` for what the zoo's table says, if it does.
+        training: How it was trained, as JSON knows it.
         overwrite: Whether a preset that stands there already may be replaced. Nothing but a preset is.
 
     Raises:
@@ -141,6 +145,7 @@ def save_to_preset(
         "task": entry.task if task is None and entry is not None else task,
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
         "labels": None if labels is None else list(labels),
+        "training": None if training is None else dict(training),
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     with staged(target, overwrite=overwrite, caller=caller) as folder:
@@ -279,6 +284,7 @@ class _Preset:
             "task": str | None,
             "preprocessing": dict | None,
             "labels": list | None,
+            "training": dict | None,
             "files": dict,
         }
         for key, kind in rules.items():
@@ -335,6 +341,7 @@ class _Preset:
             task=metadata["task"],
             preprocessing=preprocessing,
             labels=None if labels is None else tuple(labels),
+            training=metadata["training"],
             kerasconv=metadata["kerasconv"],
             keras=metadata["keras"],
         )

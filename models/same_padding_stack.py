@@ -13,6 +13,7 @@ import kerasconv.layers
 
 
 @with_origin
+@with_origin
 def same_padding_stack(
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
@@ -82,5 +83,6 @@ ZOO = {
         'The tutorial, "How to use Same / Zero Padding with Keras?"',
         small={"input_shape": (9, 8, 3), "classes": 4},
         preprocessing=UNIT,
+        pretrained=("digits",),
     )
 }

@@ -49,8 +49,8 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
         FileNotFoundError: If there is no such word or file.
     """
     entry = _entry(caller)
-    path = Path(weights)
-    if weights in entry.pretrained:
+    path = bundled(caller, weights) or Path(weights)
+    if weights == "imagenet" and weights in entry.pretrained:
         assign(model, placed(model, imagenet(model, caller, options), options), caller)
     elif not path.exists():
         rule = " or ".join([*map(repr, entry.pretrained), "the path of a file or of a preset"])
@@ -96,6 +96,12 @@ def _reading(path: Path, caller: str) -> Iterator[None]:
             f"{caller}: a file of `weights` must be whole, and of the format that its name says. Received: "
             f"weights={str(path)!r}, and on reading it, {type(error).__name__}: {error}"
         ) from error
+
+
+def bundled(name: str, weights: str | os.PathLike[str]) -> Path | None:
+    """The preset in this package that a word such as `"digits"` stands for; `None` if it stands for none."""
+    path = Path(__file__).parent / "pretrained" / f"{name}.{weights}"
+    return path if path.is_dir() else None
 
 
 def torch_names(model: keras.Model, name: str) -> dict[str, str]:

@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "kerasconv.layers": {"backend", "config", "geometry", "ops"},
     "kerasconv.models": {"export", "geometry", "interop", "layers"},
     "kerasconv.export": {"config", "geometry", "interop", "ops"},
-    "kerasconv.cli": {"export", "layers", "models"},
+    "kerasconv.cli": {"export", "layers", "models", "train"},
+    "kerasconv.train": {"export", "layers", "models"},
 }
 
 

@@ -5,7 +5,6 @@ Commands import what they need when they run, so that `--help` and mistakes are 
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import os
@@ -17,13 +16,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kerasconv.cli import training
+from kerasconv.cli.shared import NameArgument, SetOption, console, in_zoo, is_preset, load_model, parse
+
 if TYPE_CHECKING:
     import keras
 
     from kerasconv.export import ParityReport, Preprocessing
     from kerasconv.export.parity import Parity
-
-console = Console()
 
 
 class _NoVerdictError(Exception):
@@ -36,15 +36,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Convolution and pooling for Keras 3: look at models, run them on images, export and verify them.\n\n"
+    help="Convolution and pooling for Keras 3: look at models, run them on images, train, export and verify them.\n\n"
     "Start with `kerasconv demo`, then `kerasconv list`.",
 )
 
-NameArgument = Annotated[str, typer.Argument(help="A model of the zoo (see `kerasconv list`), or a `.keras` file.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option of the model's builder, such as `pooling=max`."),
-]
+app.add_typer(training.app)
+
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
 
 
@@ -79,7 +76,7 @@ def show(name: NameArgument, set_: SetOption = None) -> None:
     """
     from kerasconv.cli import tables
 
-    console.print(tables.layers(_model(name, set_), None if name.endswith(".keras") else name))
+    console.print(tables.layers(load_model(name, set_), name if in_zoo(name) else None))
 
 
 @app.command()
@@ -92,21 +89,21 @@ def run(
 ) -> None:
     """Run a model on an image and write its feature maps, side by side, as an image.
 
-    A model of the zoo gets the pixels as it takes them, a `.keras` file gets them from 0 to 1.
+    A model of the zoo or a preset gets the pixels as it takes them, a `.keras` file gets them from 0 to 1.
 
     Example: `kerasconv run filter_bank photo.jpg -o edges.png --set names=sobel_vertical`
     """
     from kerasconv.cli import images
 
     pixels = images.read(image)
-    model = _model(name, set_)
+    model = load_model(name, set_)
     if len(model.output_shape) != 4:
         raise ValueError(
             f"run: the model must give feature maps (batch, height, width, channels). "
             f"Received: {name!r}, whose output has the shape {_shape(model.output_shape)}."
         )
-    if not name.endswith(".keras"):  # a model of the zoo takes the size of the image
-        model = _model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
+    if in_zoo(name):  # takes the size of the image
+        model = load_model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
     fitted = images.fit(pixels, model.input_shape)
     preprocessing = _preprocessing(name, model, fitted.shape[:2])
     maps = model.predict(images.normalise(fitted, preprocessing)[None], verbose=0)[0]
@@ -140,14 +137,14 @@ def export(
     formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx, "litert": exporters.to_litert}
     if format_ not in formats:
         raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, formats))}. Received: {format_!r}.")
-    options, known = _parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
+    options, known = parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
     unknown = [key for key in options if key not in known or key == "overwrite"]
     if unknown:
         raise ValueError(
             f"export: an `--option` of {format_!r} must be one of {', '.join(k for k in known if k != 'overwrite')}. "
             f"Received: {unknown[0]!r}."
         )
-    model = _model(name, set_)
+    model = load_model(name, set_)
     report = formats[format_](model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
     console.print(parity_table([report]))
     console.print(f"Wrote {output}")
@@ -180,7 +177,7 @@ def verify(
     from kerasconv import export as exporters
 
     try:
-        keras_model = None if model is None else _model(model, set_)
+        keras_model = None if model is None else load_model(model, set_)
         report = exporters.verify(path, keras_model, tolerance=tolerance, runtimes=runtime or None)
     except Exception as error:
         raise _NoVerdictError(str(error) or type(error).__name__) from error
@@ -237,24 +234,14 @@ def _verdict(row: Parity) -> str:
     return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
 
 
-def _model(name: str, settings: list[str] | None) -> keras.Model:
-    """The model that a person asked for."""
-    import keras
-
-    from kerasconv import layers, models  # our layers must be known before a file is read
-
-    if not name.endswith(".keras"):
-        return models.create_model(name, **_parse(settings))
-    if settings:
-        raise ValueError("--set: only models of the zoo have options. Received: a `.keras` file.")
-    return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
-
-
 def _preprocessing(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
-    """How an image becomes an input of a model, if that is known: for a model of the zoo that takes images."""
+    """How an image becomes an input of a model, if that is known: by the zoo's table, or by the preset."""
+    from kerasconv import models
     from kerasconv.models.info import preprocessing_of
 
-    return None if name.endswith(".keras") else preprocessing_of(name, model, size)
+    if is_preset(name):
+        return models.preset_info(name).preprocessing
+    return preprocessing_of(name, model, size) if in_zoo(name) else None
 
 
 def _preprocessed(name: str, model: keras.Model, format_: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -267,20 +254,6 @@ def _preprocessed(name: str, model: keras.Model, format_: str, options: dict[str
     given = options.get("metadata") or {}
     if format_ == "onnx" and isinstance(given, dict):
         return {**options, "metadata": {"preprocessing": preprocessing.to_dict(), **given}}
-    return options
-
-
-def _parse(settings: list[str] | None, name: str = "--set") -> dict[str, Any]:
-    """`["a=1", "b=max"]` as `{"a": 1, "b": "max"}`."""
-    options = {}
-    for setting in settings or []:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.isidentifier():
-            raise ValueError(f"{name}: must have the form KEY=VALUE. Received: {setting!r}.")
-        try:
-            options[key] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[key] = text
     return options
 
 

@@ -164,7 +164,6 @@ def test_a_process_that_dies_ends_one_cell(monkeypatch):
 
 
 def test_a_page_keeps_what_is_not_generated(tmp_path):
-    pytest.importorskip("matplotlib", reason="plots, of the extra `bench`")
     path = tmp_path / "performance.md"
     path.write_text(f"# Mine\n\n{page.BEGIN}\nold\n{page.END}\n\nAlso mine\n")
     found = results.Results(
