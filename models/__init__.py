@@ -26,6 +26,10 @@ from kerasconv.models.conv_bn_classifier import ZOO as _CONV_BN_CLASSIFIER
 from kerasconv.models.conv_bn_classifier import conv_bn_classifier as conv_bn_classifier
 from kerasconv.models.conv_pool_classifier import ZOO as _CONV_POOL_CLASSIFIER
 from kerasconv.models.conv_pool_classifier import conv_pool_classifier as conv_pool_classifier
+from kerasconv.models.convmixer import ZOO as _CONVMIXER
+from kerasconv.models.convmixer import convmixer as convmixer
+from kerasconv.models.convnext import ZOO as _CONVNEXT
+from kerasconv.models.convnext import convnext_tiny as convnext_tiny
 from kerasconv.models.convolutional_autoencoder import ZOO as _CONVOLUTIONAL_AUTOENCODER
 from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder as convolutional_autoencoder
 from kerasconv.models.dcgan import ZOO as _DCGAN
@@ -35,6 +39,11 @@ from kerasconv.models.densenet import ZOO as _DENSENET
 from kerasconv.models.densenet import densenet121 as densenet121
 from kerasconv.models.densenet import densenet169 as densenet169
 from kerasconv.models.densenet import densenet201 as densenet201
+from kerasconv.models.efficientnet import ZOO as _EFFICIENTNET
+from kerasconv.models.efficientnet import efficientnet_b0 as efficientnet_b0
+from kerasconv.models.efficientnet import efficientnet_b1 as efficientnet_b1
+from kerasconv.models.efficientnet import efficientnet_b2 as efficientnet_b2
+from kerasconv.models.efficientnet import efficientnet_b3 as efficientnet_b3
 from kerasconv.models.entry import Entry as Entry
 from kerasconv.models.espcn import ZOO as _ESPCN
 from kerasconv.models.espcn import espcn as espcn
@@ -69,6 +78,8 @@ from kerasconv.models.preset import PresetInfo as PresetInfo
 from kerasconv.models.preset import from_preset as from_preset
 from kerasconv.models.preset import preset_info as preset_info
 from kerasconv.models.preset import save_to_preset as save_to_preset
+from kerasconv.models.regnet import ZOO as _REGNET
+from kerasconv.models.regnet import regnet_y_400mf as regnet_y_400mf
 from kerasconv.models.resnet import ZOO as _RESNET
 from kerasconv.models.resnet import resnet18 as resnet18
 from kerasconv.models.resnet import resnet34 as resnet34
@@ -107,11 +118,14 @@ _ZOO: dict[str, Entry] = {
     **_ALEXNET,
     **_ALL_CONVOLUTIONAL,
     **_C3D,
+    **_CONVMIXER,
+    **_CONVNEXT,
     **_CONVOLUTIONAL_AUTOENCODER,
     **_CONV_BN_CLASSIFIER,
     **_CONV_POOL_CLASSIFIER,
     **_DCGAN,
     **_DENSENET,
+    **_EFFICIENTNET,
     **_ESPCN,
     **_FCN,
     **_FILTER_BANK,
@@ -123,6 +137,7 @@ _ZOO: dict[str, Entry] = {
     **_MOBILENET_V2,
     **_MOBILENET_V3,
     **_NIN,
+    **_REGNET,
     **_RESNET,
     **_SAME_PADDING_STACK,
     **_SEGNET,

@@ -11,6 +11,7 @@ from kerasconv.models import resnet
 from kerasconv.models.entry import CAFFE, TORCH, Entry
 from kerasconv.models.network import Builder, Layers, Tensor, check_sizes, network, probabilities
 from kerasconv.models.resnet import bottleneck, conv_bn, residual
+from kerasconv.models.vgg import blocks
 
 
 @keras.saving.register_keras_serializable(package="kerasconv")
@@ -74,13 +75,8 @@ def fcn8s(
         (None, 64, 96, 21)
     """
     check_sizes("fcn8s", net, image, 32)
-    x, pools = image, []
-    for stage, depth in enumerate((2, 2, 3, 3, 3), start=1):
-        width = filters * min(2 ** (stage - 1), 8)
-        for i in range(1, depth + 1):
-            x = net.Conv2D(width, 3, padding="same", activation="relu", name=f"block{stage}_conv{i}")(x)
-        x = net.MaxPooling2D(2, name=f"block{stage}_pool")(x)
-        pools.append(x)
+    pools = blocks(net, image, (2, 2, 3, 3, 3), filters)
+    x = pools[-1]
     for name, size in (("fc6", 7), ("fc7", 1)):
         x = net.Conv2D(64 * filters, size, padding="same", activation="relu", name=name)(x)
         x = net.Dropout(dropout, name=f"{name}_dropout")(x)

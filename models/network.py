@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import keras
@@ -117,7 +117,9 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
             check_options(build, given, options)
             if "classes" in given:
                 check_classes(build.__name__, given["classes"])
-            return _model(build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name)
+            return _model(
+                build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name, given
+            )
 
         return _public(build, body, options, _SHARED_ARGS.format(more=""))
 
@@ -138,8 +140,16 @@ def probabilities(net: Layers, x: Tensor, activation: Any) -> Tensor:
     return (net.Softmax if softmax else functools.partial(net.Activation, activation))(name="probabilities")(x)
 
 
+def nothing(net: Layers, x: Tensor) -> Tensor:
+    """Nothing more: what stands behind the feature maps in most networks without their classifier."""
+    return x
+
+
 def classifier(
-    input_shape: tuple[int | None, ...], classes: int = 1000, top: Callable[..., Tensor] = average_top
+    input_shape: tuple[int | None, ...],
+    classes: int = 1000,
+    top: Callable[..., Tensor] = average_top,
+    end: Callable[[Layers, Tensor], Tensor] = nothing,
 ) -> Callable[[Callable[..., Sequence[Tensor]]], Builder]:
     """Makes a builder of a body that gives feature maps, `body(net, image, ...)`, and a top that classifies the last.
 
@@ -150,6 +160,7 @@ def classifier(
         input_shape: What the builder takes by default, channels last.
         classes: Likewise.
         top: `top(net, x, classes, activation, ...)`, from feature maps to probabilities.
+        end: `end(net, x)`, what comes instead of the top, behind the pooling if there is any.
 
     Example:
         >>> @classifier((8, 8, 1), classes=10)
@@ -189,9 +200,17 @@ def classifier(
                 if include_top:
                     chosen = {key: value for key, value in given.items() if key in of_top}
                     return top(net, features[-1], classes, classifier_activation, **chosen)
-                return getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
+                x = getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
+                return end(net, x)
 
-            return _model(build, whole, input_shape, weights, data_format, layers, name)
+            shared = {
+                "classes": classes,
+                "include_top": include_top,
+                "pooling": pooling,
+                "classifier_activation": classifier_activation,
+                "features_only": features_only,
+            }
+            return _model(build, whole, input_shape, weights, data_format, layers, name, shared | given)
 
         return _public(build, body, of_body | of_top, _SHARED_ARGS.format(more=_CLASSIFIER_ARGS))
 
@@ -206,11 +225,12 @@ def _model(
     data_format: Any,
     layers: Any,
     name: str,
+    options: Mapping[str, Any],
 ) -> keras.Model:
     net, input_shape = settle(build, input_shape, data_format, layers)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    return finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers)
+    return finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers, options)
 
 
 def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> tuple[Layers, tuple[int | None, ...]]:
@@ -236,12 +256,18 @@ def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> t
     return Layers(data_format), tuple(input_shape)
 
 
-def finish(build: Builder, model: keras.Model, weights: Any, layers: ModuleType) -> keras.Model:
-    """The model on the layers that were asked for, with the weights: last thing in a builder."""
+def finish(
+    build: Builder,
+    model: keras.Model,
+    weights: Any,
+    layers: ModuleType,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> keras.Model:
+    """The model on the layers that were asked for, with the weights, which depend on options: last in a builder."""
     if layers is keras.layers:
         model = convert_model(model, to="keras")
     if weights is not None:
-        load_weights(model, weights, build.__name__)
+        load_weights(model, weights, build.__name__, options)
     return model
 
 

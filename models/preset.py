@@ -14,7 +14,6 @@ import hashlib
 import inspect
 import json
 import os
-import re
 import stat
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,15 +25,14 @@ import keras
 import numpy as np
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import place, staged
+from kerasconv.models.info import preprocessing_of
+from kerasconv.models.weights import State, by_path, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import kerasconv
 from kerasconv import models
 from kerasconv.interop import structure
-
-State = Mapping[str, np.ndarray]
-"""Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
@@ -132,11 +130,11 @@ def save_to_preset(
         raise FileExistsError(
             f"{caller}: `overwrite=True` replaces presets only. Received: directory={str(directory)!r}, which is none."
         )
-    state = _state(model)
+    state = state_of(model)
     config = _zoo_config(model, state) or _keras_config(model)
     entry = models.get_entry(config["zoo"]) if "zoo" in config else None
     if preprocessing is None and entry is not None:
-        preprocessing = _preprocessing_of(entry, model)
+        preprocessing = preprocessing_of(config["zoo"], model)
     files = {CONFIG: _to_json(config), WEIGHTS: safetensors.save(state)}
     metadata = {
         "format": FORMAT,
@@ -154,7 +152,7 @@ def save_to_preset(
         folder.mkdir()
         for name, content in {**files, METADATA: _to_json(metadata)}.items():
             (folder / name).write_bytes(content)
-        loaded = _state(_load(_Preset(folder, caller)))
+        loaded = state_of(_load(_Preset(folder, caller)))
         if not all(np.array_equal(loaded[path], state[path], equal_nan=True) for path in state):
             raise ValueError(f"{caller}: a model must be the same when it is loaded again. Received: {model.name!r}.")
 
@@ -360,7 +358,7 @@ def _load(preset: _Preset) -> keras.Model:
 
 def _assign(model: keras.Model, preset: _Preset) -> None:
     """Assigns the weights in a preset, all or none."""
-    variables, state = _variables(model), preset.state
+    variables, state = by_path(model), preset.state
     for path, variable in variables.items():
         expected = (tuple(variable.shape), variable.dtype)
         arrived = (state[path].shape, str(state[path].dtype)) if path in state else ("nothing",)
@@ -382,26 +380,6 @@ def _assign(model: keras.Model, preset: _Preset) -> None:
     for _, layer in structure.walk(model):
         if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
             layer.finalize_state()
-
-
-def _state(model: keras.Model) -> State:
-    return {path: np.asarray(variable) for path, variable in _variables(model).items()}
-
-
-def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a model by where they stand: the names of layers or attributes, then that of the variable.
-
-    In a functional model of plain layers these are Keras' own paths, which elsewhere depend on how it was built.
-    """
-    found: dict[str, keras.Variable] = {}
-    for where, layer in (((), model), *structure.walk(model)):
-        for variable in structure.own_weights(layer):
-            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers those that have no name
-            path, i = structure.path((*where, name)), 1
-            while path in found:
-                path, i = structure.path((*where, f"{name}_{i}")), i + 1
-            found[path] = variable
-    return found
 
 
 def _build(preset: _Preset) -> keras.Model:
@@ -437,7 +415,7 @@ def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
         config = json.loads(_to_json({"zoo": origin.name, "options": origin.options}))
     except TypeError:  # a function, for one
         return None
-    again = _state(_from_zoo(config))
+    again = state_of(_from_zoo(config))
     same = {path: a.shape for path, a in again.items()} == {path: a.shape for path, a in state.items()}
     return config if same else None
 
@@ -471,16 +449,6 @@ def _check_arguments(model: Any, preprocessing: Any, labels: Any, task: Any) -> 
             f"save_to_preset: `labels` must be as many as the model has outputs, {shape[1]}. "
             f"Received: {len(labels)} labels."
         )
-
-
-def _preprocessing_of(entry: models.Entry, model: keras.Model) -> Preprocessing | None:
-    """What the zoo's table says, for a model whose input has a known size."""
-    if entry.preprocessing is None:
-        return None
-    *size, channels = model.input_shape[1:]
-    if model.origin.options["data_format"] == "channels_first":
-        channels, *size = model.input_shape[1:]
-    return None if None in size else Preprocessing(tuple(size), channels, **entry.preprocessing)
 
 
 def _is_preset(folder: Path) -> bool:

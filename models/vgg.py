@@ -12,13 +12,13 @@ vgg = classifier((224, 224, 3), top=dense_top)
 _A, _B, _D, _E = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
 
 
-def blocks(net: Layers, image: Tensor, depths: tuple[int, ...]) -> list[Tensor]:
-    """Blocks of convolutions; each halves the size at its end, and the next has twice the filters, up to 512."""
+def blocks(net: Layers, image: Tensor, depths: tuple[int, ...], filters: int = 64) -> list[Tensor]:
+    """Blocks of convolutions; each halves the size at its end, the next has twice the filters, up to eight times."""
     features, x = [], image
     for block, depth in enumerate(depths, start=1):
         for i in range(1, depth + 1):
-            filters = min(64 * 2 ** (block - 1), 512)
-            x = net.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv{i}")(x)
+            width = filters * min(2 ** (block - 1), 8)
+            x = net.Conv2D(width, 3, padding="same", activation="relu", name=f"block{block}_conv{i}")(x)
         x = net.MaxPooling2D(2, name=f"block{block}_pool")(x)
         features.append(x)
     return features

@@ -2,53 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 import numpy as np
+from kerasconv.models.entry import Entry
 
 from kerasconv import models
-from kerasconv.interop import load_torch
+from kerasconv.interop import load_torch, structure
+from kerasconv.interop.torch_files import read_state
 
 State = Mapping[str, np.ndarray]
 """Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""
 
+LayerArrays = Mapping[str, Sequence[np.ndarray]]
+"""Arrays by the name of their layer, in the order of its variables."""
 
-def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: str) -> None:
+# The heights and widths of inputs for which Keras has weights of a model, where it wants to know them.
+_SIZES = {
+    "MobileNet": (128, 160, 192, 224),
+    "MobileNetV2": (96, 128, 160, 192, 224),
+    "MobileNetV3Large": (224,),
+    "MobileNetV3Small": (224,),
+}
+
+
+def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: str, options: Mapping[str, Any]) -> None:
     """Puts weights into a model.
 
     Args:
         model: The model, built by `caller`.
-        weights: A word, or the path of a file or preset.
+        weights: A word, or the path of a file or of a preset.
         caller: The builder's name, which says what words there are, and complains.
+        options: What the builder was given.
 
     Raises:
-        ValueError: If there is no such word or kind of file, or the weights are those of another architecture.
-        FileNotFoundError: If there is no such file.
+        ValueError: If there is no such kind of file, it cannot be read, or the weights are those of another
+            architecture or of other classes.
+        FileNotFoundError: If there is no such word or file.
     """
+    entry = _entry(caller)
     path = bundled(caller, weights) or Path(weights)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{caller}: `weights` must be the path of a file or preset. Received: weights={str(weights)!r}."
-        )
-    if path.is_dir():
+    if weights == "imagenet" and weights in entry.pretrained:
+        assign(model, placed(model, imagenet(model, caller, options), options), caller)
+    elif not path.exists():
+        rule = " or ".join([*map(repr, entry.pretrained), "the path of a file or of a preset"])
+        raise FileNotFoundError(f"{caller}: `weights` must be {rule}. Received: weights={str(weights)!r}.")
+    elif path.is_dir():
         models.preset.load_weights(model, path, caller)
     elif path.name.endswith(".weights.h5"):
+        with _reading(path, caller):
+            arrays = read_weights_h5(path)
+        if "" not in arrays:
+            check(model, placed(model, arrays, options), caller)
         model.load_weights(path)
-    elif path.suffix == ".safetensors":
-        assign(model, read_safetensors(path), caller)
     elif path.suffix == ".h5":
-        assign(model, read_h5(path, model), caller)
-    elif path.suffix in (".pt", ".pth"):
-        load_torch(model, path, torch_names(model, caller))
+        assign(model, placed(model, read_h5(path, model, caller, options), options), caller)
+    elif path.suffix in (".safetensors", ".pt", ".pth"):
+        with _reading(path, caller):
+            state = read_state(path, caller)
+        if any("/" in name for name in state):
+            assign(model, state, caller)
+        else:
+            load_torch(model, state, torch_names(model, caller))
     else:
         raise ValueError(
             f"{caller}: a file of `weights` must end in '.weights.h5', '.safetensors', '.h5', '.pt' or '.pth'. "
             f"Received: weights={str(weights)!r}."
         )
+
+
+def _entry(caller: str) -> Entry:
+    """What the zoo's table says of a builder; of one that is not in the zoo, nothing."""
+    return models.get_entry(caller) if caller in models.list_models() else Entry(keras.Model, "", "")
+
+
+@contextlib.contextmanager
+def _reading(path: Path, caller: str) -> Iterator[None]:
+    """Says which file it was that could not be read."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{caller}: a file of `weights` must be whole, and of the format that its name says. Received: "
+            f"weights={str(path)!r}, and on reading it, {type(error).__name__}: {error}"
+        ) from error
 
 
 def bundled(name: str, weights: str | os.PathLike[str]) -> Path | None:
@@ -59,21 +106,23 @@ def bundled(name: str, weights: str | os.PathLike[str]) -> Path | None:
 
 def torch_names(model: keras.Model, name: str) -> dict[str, str]:
     """The names of PyTorch's modules for the layers of a model: what `kerasconv.interop.load_torch` takes."""
-    torch_name = models.get_entry(name).torch_name
+    torch_name = _entry(name).torch_name
     return {layer.name: torch_name(layer.name) for layer in model.layers if layer.weights}
 
 
-def assign(model: keras.Model, state: State, caller: str) -> None:
-    """Assigns arrays to the variables of a model, all or none.
+def check(model: keras.Model, state: State, caller: str) -> None:
+    """Raises unless arrays are those for the variables of a model.
+
+    Axes of length one do not count: the kernel of a dense layer, (in, out), may come to a 1x1 convolution.
 
     Raises:
         ValueError: If a variable has no array or one of another shape, or an array no variable; the first is named, in
             the order in which the model applies its layers.
     """
-    variables = {variable.path: variable for variable in model.variables if not _is_seed(variable)}
+    variables = by_path(model)
     for path, variable in variables.items():
         arrived = state[path].shape if path in state else "nothing"
-        if arrived != tuple(variable.shape):
+        if arrived == "nothing" or _without_ones(arrived) != _without_ones(variable.shape):
             layer, _, weight = path.rpartition("/")
             raise ValueError(
                 f"{caller}: the weights must be those of this architecture. The first layer that differs is {layer!r}: "
@@ -85,39 +134,173 @@ def assign(model: keras.Model, state: State, caller: str) -> None:
             f"{caller}: the weights must be those of this architecture. It has no variable {left[0]!r}, the first of "
             f"{len(left)} that are left over."
         )
-    for path, variable in variables.items():
-        variable.assign(state[path])
+
+
+def assign(model: keras.Model, state: State, caller: str) -> None:
+    """Assigns arrays to the variables of a model, all or none.
+
+    Raises:
+        ValueError: As in `check`.
+    """
+    check(model, state, caller)
+    for path, variable in by_path(model).items():
+        variable.assign(np.reshape(state[path], variable.shape))
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
+            layer.finalize_state()
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [n for n in shape if n != 1]
 
 
 def state_of(model: keras.Model) -> dict[str, np.ndarray]:
     """The arrays of a model's weights, by the path of their variable: what `assign` takes."""
-    return {variable.path: np.asarray(variable) for variable in model.variables if not _is_seed(variable)}
+    return {path: np.asarray(variable) for path, variable in by_path(model).items()}
 
 
-def _is_seed(variable: keras.Variable) -> bool:
-    return variable.name == "seed_generator_state"
+def by_path(model: keras.Model) -> dict[str, keras.Variable]:
+    """The weights of a model by where they stand: the names of layers or attributes, then that of the variable.
+
+    In a functional model of plain layers these are Keras' own paths, which elsewhere depend on how it was built.
+    """
+    found: dict[str, keras.Variable] = {}
+    for where, layer in (((), model), *structure.walk(model)):
+        for variable in structure.own_weights(layer):
+            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers those that have no name
+            path, i = structure.path((*where, name)), 1
+            while path in found:
+                path, i = structure.path((*where, f"{name}_{i}")), i + 1
+            found[path] = variable
+    return found
 
 
-def read_safetensors(path: Path) -> State:
-    """The arrays of a `.safetensors` file."""
-    from safetensors.numpy import load_file
+def by_layer(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """The variables of each layer that has any, by its name, in the order in which Keras writes them to `.h5` files.
 
-    return load_file(path)
+    Layers of a model inside this one count as if they stood in it. A name that Keras has made up counts without the
+    number that Keras has given it.
+    """
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= by_layer(layer)
+        elif layer.weights:
+            plain = re.sub(r"_\d+$", "", layer.name)
+            made_up = plain.replace("_", "") == type(layer).__name__.lower()
+            found[plain if made_up else layer.name] = layer.weights
+    return found
 
 
-def read_h5(path: Path, model: keras.Model) -> State:
-    """The arrays of an `.h5` file as `keras.applications` publishes them: layer by layer, by their names."""
-    state = {}
-    with h5py.File(path) as file:
+def arrays_of(model: keras.Model) -> LayerArrays:
+    """The arrays of a model's weights, layer by layer, as `by_layer` has the variables."""
+    return {name: [np.asarray(variable) for variable in variables] for name, variables in by_layer(model).items()}
+
+
+def placed(model: keras.Model, arrays: LayerArrays, options: Mapping[str, Any]) -> State:
+    """Arrays by the paths of the variables that they are for; one that is for none keeps the name of its layer.
+
+    A model with `features_only` leaves out what stands behind the feature maps, so there such arrays are dropped.
+    """
+    places = {id(variable): path for path, variable in by_path(model).items()}
+    paths = {name: [places[id(variable)] for variable in variables] for name, variables in by_layer(model).items()}
+    return {
+        paths[name][i] if i < len(paths.get(name, [])) else f"{name}/{i}": array
+        for name, layer in arrays.items()
+        for i, array in enumerate(layer)
+        if name in paths or not options.get("features_only")
+    }
+
+
+def imagenet(model: keras.Model, caller: str, options: Mapping[str, Any]) -> LayerArrays:
+    """The weights that Keras publishes for a model, which Keras downloads unless it has them already.
+
+    Raises:
+        ValueError: If the model is to tell other than 1000 classes.
+    """
+    if _has_top(options) and options["classes"] != 1000:
+        raise ValueError(
+            f"{caller}: with weights='imagenet', `classes` must be 1000, or `include_top` False. "
+            f"Received: classes={options['classes']}."
+        )
+    stock = _stock(model, "imagenet", caller, options)
+    arrays = dict(arrays_of(stock))
+    # EfficientNet's files hold the root of the variance that is meant. Keras makes up for it by a second `Rescaling`
+    # behind the normalisation, but only in a model for these weights; here it becomes a part of the variance.
+    for rescaling in [layer for layer in stock.layers if isinstance(layer, keras.layers.Rescaling)][1:]:
+        mean, variance, count = arrays["normalization"]
+        arrays["normalization"] = [mean, variance / np.square(rescaling.scale), count]
+    return arrays
+
+
+def _has_top(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("include_top")) and not options.get("features_only")
+
+
+def _stock(model: keras.Model, weights: str | None, caller: str, options: Mapping[str, Any]) -> keras.Model:
+    """The model of `keras.applications` that has the same weights, where there is one; else the model itself."""
+    house, _, name = _entry(caller).source.rpartition(".")
+    if house != "keras.applications":
+        return model
+    build = getattr(keras.applications, name)
+    known = set(inspect.signature(build).parameters) & set(options)
+    chosen = {option: options[option] for option in known}
+    chosen |= {"include_top": _has_top(options), "classifier_activation": None}
+    if not chosen["include_top"]:
+        chosen.pop("classes")
+    if name in _SIZES:
+        size = model.input_shape[2]
+        size = size if size in _SIZES[name] and list(model.input_shape).count(size) == 2 else 224
+        first = keras.config.image_data_format() == "channels_first"
+        chosen["input_shape"] = (3, size, size) if first else (size, size, 3)
+    return build(weights=weights, **chosen)
+
+
+def read_h5(path: Path, model: keras.Model, caller: str, options: Mapping[str, Any]) -> LayerArrays:
+    """The arrays of an `.h5` file such as those that Keras publishes.
+
+    A file with the names of the model's layers is read by them. Others are read in order, as Keras reads all: in that
+    of the layers of the model in `keras.applications`.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    with _reading(path, caller), h5py.File(path) as file:
         group = file["model_weights"] if "model_weights" in file else file
-        for layer in map(_text, group.attrs["layer_names"]):
-            names = [_text(name) for name in group[layer].attrs["weight_names"]]
-            known = {item.name: item for item in model.layers}.get(layer)
-            paths = [v.path for v in known.weights] if known else []
-            for i, name in enumerate(names):
-                state[paths[i] if i < len(paths) else name] = np.asarray(group[layer][name])
-    return state
+        layers = {name: group[name] for name in _names(group, "layer_names")}
+        arrays = {
+            name: [np.asarray(layer[weight]) for weight in _names(layer, "weight_names")]
+            for name, layer in layers.items()
+            if _names(layer, "weight_names")
+        }
+    if set(arrays) == set(by_layer(model)):
+        return arrays
+    rest = [(name, array) for name, layer in arrays.items() for array in layer]
+    in_order: dict[str, list[np.ndarray]] = {}
+    for name, variables in by_layer(_stock(model, None, caller, options)).items():
+        in_order[name] = [array for _, array in rest[: len(variables)]]
+        rest = rest[len(variables) :]
+    for name, array in rest:
+        in_order.setdefault(name, []).append(array)
+    return in_order
 
 
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name
+def read_weights_h5(path: Path) -> LayerArrays:
+    """The arrays of a `.weights.h5` file; those of layers without a name, as Keras wrote them once, are at `""`."""
+    arrays: dict[str, list[np.ndarray]] = {}
+
+    def visit(place: str, item: Any) -> None:
+        if place.endswith("vars") and len(item) and "seed_generator" not in place:
+            arrays[item.attrs.get("name", "")] = [np.asarray(item[key]) for key in sorted(item, key=int)]
+
+    with h5py.File(path) as file:
+        file["layers"].visititems(visit)
+    return arrays
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    """A list of names, which Keras cuts into several attributes if it is long."""
+    parts = sorted(
+        (key for key in group.attrs if re.fullmatch(rf"{attribute}\d*", key)), key=lambda key: (len(key), key)
+    )
+    return [name.decode() if isinstance(name, bytes) else name for part in parts for name in group.attrs[part]]

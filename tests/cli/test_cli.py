@@ -53,7 +53,7 @@ def test_list(command):
     for name in models.list_models():
         assert name in out
     assert re.search(r"line_detector +│ filter +│ 8 x 8 x 1 +│ +10 │ A 3x3 convolution .*│ The tutorial ", out)
-    assert re.search(r"resnet18 +│ classification +│ 224 x 224 x 3 +│ 11,699,112 │ .*│ K. He et al., 2015 ", out)
+    assert re.search(r"resnet18 +│ classification +│ 224 x 224 x 3 +│ +11,699,112 │ .*│ K. He et al., 2015 ", out)
 
 
 def test_list_some(command):

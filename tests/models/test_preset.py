@@ -153,6 +153,16 @@ def nested():
     return keras.Model(image, keras.layers.Bidirectional(keras.layers.LSTM(2), name="both")(x[:, 0]), name="nested")
 
 
+def test_what_a_normalisation_has_learnt(tmp_path):
+    """It computes with a copy of its weights."""
+    image = keras.Input((4, 3), name="image")
+    model = keras.Model(image, keras.layers.Normalization(name="norm")(image), name="scaled")
+    x = np.random.default_rng(0).normal(3, 2, (5, 4, 3)).astype("float32")
+    model.get_layer("norm").adapt(x)
+    models.save_to_preset(model, tmp_path / "scaled")
+    np.testing.assert_array_equal(models.from_preset(tmp_path / "scaled")(x), model(x))
+
+
 def test_models_in_models(tmp_path):
     model = nested()
     for i, variable in enumerate(model.weights):

@@ -85,7 +85,8 @@ def outputs_of(model, inputs):
     fed = [x / np.float32(255) for x in inputs]
     arrays = [np.asarray(y) for y in keras.tree.flatten(model(fed if len(fed) > 1 else fed[0]))]
     steps = [math.ceil(y.size / LARGEST) // 2 * 2 + 1 for y in arrays]
-    numbers = {f"output{i}": y.ravel()[::step] for i, (y, step) in enumerate(zip(arrays, steps, strict=True))}
+    # In a row, since safetensors writes what lies in memory, without regard to the step.
+    numbers = {f"output{i}": y.ravel()[::step].copy() for i, (y, step) in enumerate(zip(arrays, steps, strict=True))}
     return numbers, [list(y.shape) for y in arrays]
 
 

@@ -1,0 +1,78 @@
+"""The zoo in figures: `python -m benchmarks.zoo [NAME ...]`.
+
+For each model, what `model_info` knows, and how long a step of training takes beside the same graph on stock layers:
+the model as the tests build it, small, with a batch of eight, in the plain graph that `fit` runs on a CPU. The two
+take turns. The table is Markdown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Annotated, Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+import typer
+
+import kerasconv
+from benchmarks.timing import take_turns
+from kerasconv import models
+
+BATCH = 8
+UNKNOWN_SIZE = 32
+HEADINGS = (
+    *("model", "parameters", "trained", "published", "source", "MACs", "receptive field"),
+    *("small input", "step, ms", "on stock layers, ms", "stock / ours"),
+)
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Argument(help="Models; the whole zoo if none is named.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long ours and stock Keras take turns.")] = 2.0,
+) -> None:
+    """Prints a row for each model."""
+    print(f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|", sep="\n", flush=True)
+    for name in only or models.list_models():
+        print(f"| {' | '.join(row(name, seconds))} |", flush=True)
+        keras.backend.clear_session()
+
+
+def row(name: str, seconds: float) -> list[str]:
+    """The cells of a model."""
+    info = models.model_info(name)
+    field = "×".join(map(str, info.receptive_field or ())) + ("+" if info.global_context else "")
+    known = [f"{info.parameters:,}", f"{info.trained:,}", f"{info.published or '':,}" if info.published else ""]
+    known += [info.source, f"{info.macs:,}" if info.macs else "", field]
+    steps, size = {}, ""
+    for house, layers in (("ours", kerasconv.layers), ("stock", keras.layers)):
+        try:
+            steps[house], size = step(name, layers)
+        except ValueError as error:  # stock Keras has no layer for it
+            if house == "ours":
+                raise
+            return [name, *known, size, "", str(error).split("\n")[1].strip(), ""]
+    timed = take_turns(steps, seconds)
+    ours, stock = (1000 * timed[house].quantiles()[1] for house in ("ours", "stock"))
+    return [name, *known, size, f"{ours:.1f}", f"{stock:.1f}", f"{stock / ours:.2f}"]
+
+
+def step(name: str, layers: ModuleType) -> tuple[Callable[[], Any], str]:
+    """A step of training of a small model, and the size of its input."""
+    keras.utils.set_random_seed(0)
+    model = models.create_model(name, **models.get_entry(name).small, layers=layers)
+    shape = [n or UNKNOWN_SIZE for n in model.input_shape[1:]]
+    x = np.random.default_rng(0).uniform(size=(BATCH, *shape)).astype("float32")
+    y = keras.tree.map_structure(lambda t: np.zeros_like(t), model.predict(x, verbose=0))
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
+    model.make_train_function()
+    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
+    return lambda: model.train_function(batches), "×".join(map(str, shape))
+
+
+if __name__ == "__main__":
+    typer.run(main)
