@@ -40,7 +40,7 @@ class Turns:
 def turns(algorithm: Any, p: Problem) -> Turns:
     """How the problem is cut to stay within the limit.
 
-    What is needed whatever the number of examples, a kernel in another form, is not counted, and where it exceeds the
+    Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a kernel in another form, is not counted, and where it exceeds the
     limit, examples may take as much: smaller turns would save little, and make it anew each time.
     """
     if not hasattr(algorithm, "workspace"):
@@ -48,8 +48,9 @@ def turns(algorithm: Any, p: Problem) -> Turns:
     one, two = (algorithm.workspace(replace(p, batch=n)) for n in (1, 2))
     limit = max(config.get_memory_limit(), 2 * one - two)
     each = max(two - one, 1)
-    if each > limit and p.output[0] > 1:
-        return Turns(1, max(1, int(p.output[0] * limit / each)))
+    least = getattr(algorithm, "ROWS", 1)
+    if each > limit and p.output[0] > least:
+        return Turns(1, max(1, int(p.output[0] * limit / each) // least) * least)
     return Turns(max(1, int(limit / each))) if p.batch * each > limit else Turns()
 
 
@@ -189,8 +190,8 @@ def _joined_with(
         y, after = part(whole * most, n % most, last)
         return tf.concat([done, y], 0), after
 
-    if isinstance(n, int):
-        return rest() if n % most else (done, last)
+    if most == 1 or isinstance(n, int):
+        return rest() if most > 1 and n % most else (done, last)
     return tf.cond(n % most > 0, rest, lambda: (done, last))
 
 
@@ -209,8 +210,8 @@ def _summed(
     _, total = tf.while_loop(
         lambda i, _: i < whole, lambda i, t: (i + 1, t + part(i * most, most)), (0, total), parallel_iterations=1
     )
-    if isinstance(n, int):
-        return total + part(whole * most, n % most) if n % most else total
+    if most == 1 or isinstance(n, int):
+        return total + part(whole * most, n % most) if most > 1 and n % most else total
     return tf.cond(n % most > 0, lambda: total + part(whole * most, n % most), lambda: total)
 
 

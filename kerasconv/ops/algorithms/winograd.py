@@ -37,6 +37,7 @@ from kerasconv.ops.algorithms.problem import Problem, problem, seconds
 from kerasconv.ops.fusion import fused, product, total, unfused
 from kerasconv.ops.windows import interleave, pad, sizes_of, take
 
+ROWS = 4  # outputs of the larger tile along an axis
 _R = 3
 _B = {
     2: np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
