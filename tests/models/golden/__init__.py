@@ -1,9 +1,13 @@
 """Golden numbers: what each model of the zoo makes of a stored input when its weights follow a rule.
 
 A file `<name>.safetensors` stands here for each model, and its hash in `SHA256SUMS` (`sha256sum -c` reads it). In it are
-the input, bytes that are fed as `x / 255`; the outputs, of large ones every n-th number; and as metadata the options the
-model was built with and a digest of the names and shapes of its variables. `python -m tests.models.golden` writes the
-files that are missing, `python -m tests.models.golden NAME...` writes those anew.
+
+- the input, as bytes that are scaled; a large one repeats those that are stored;
+- the outputs, of large ones every n-th number, and likewise what some layers on the way give: deep in a network little is
+  left of what an early layer does, so each is seen by the next of these;
+- as metadata, the options the model was built with, and a digest of the names and shapes of its variables.
+
+`python -m tests.models.golden` writes the files that are missing, `python -m tests.models.golden NAME...` those.
 
 The rule depends on nothing but NumPy's PCG64, whose stream NumPy promises never to change.
 """
@@ -16,6 +20,7 @@ import pathlib
 
 import keras
 import numpy as np
+from kerasconv.models import entry
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -25,6 +30,8 @@ from kerasconv.interop import structure
 FOLDER = pathlib.Path(__file__).parent
 SUMS = FOLDER / "SHA256SUMS"
 LARGEST = 1024  # numbers of an output that are stored
+PROBES, SHORT = 8, 64  # layers on the way, and numbers stored of each
+REPEATED = 16381  # numbers of an input that are stored; a larger one repeats them
 # Of the largest number in an output. Ten times how far apart our algorithms are on ResNet-152.
 TOLERANCE = 2e-5
 
@@ -69,10 +76,15 @@ def build(name, options):
 
 def options_of(name):
     """A small model, channels last, and without a softmax, which would hide what is before it."""
-    entry = models.get_entry(name)
+    found = models.get_entry(name)
     fixed = {"data_format": "channels_last", "classifier_activation": None}
-    known = inspect.signature(entry.build).parameters
-    return {**entry.small, **{option: value for option, value in fixed.items() if option in known}}
+    known = inspect.signature(found.build).parameters
+    return {**found.small, **{option: value for option, value in fixed.items() if option in known}}
+
+
+def shape_of(x):
+    """The shape of an input that is stored."""
+    return (1, *(n or 16 for n in x.shape[1:]))
 
 
 def digest(model):
@@ -80,14 +92,30 @@ def digest(model):
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def outputs_of(model, inputs):
-    """By number, the outputs, of large ones every n-th number, n odd; and their shapes."""
-    fed = [x / np.float32(255) for x in inputs]
-    arrays = [np.asarray(y) for y in keras.tree.flatten(model(fed if len(fed) > 1 else fed[0]))]
-    steps = [math.ceil(y.size / LARGEST) // 2 * 2 + 1 for y in arrays]
-    # In a row, since safetensors writes what lies in memory, without regard to the step.
-    numbers = {f"output{i}": y.ravel()[::step].copy() for i, (y, step) in enumerate(zip(arrays, steps, strict=True))}
-    return numbers, [list(y.shape) for y in arrays]
+def probes(model):
+    """The names of some layers, evenly spread over the model."""
+    names = [
+        layer.name
+        for layer in model.layers
+        if not isinstance(layer, keras.Model | keras.layers.InputLayer)
+        and len(layer._inbound_nodes) == 1
+        and isinstance(layer.output, keras.KerasTensor)
+    ]
+    return [names[i * (len(names) - 1) // (PROBES + 1)] for i in range(1, min(PROBES + 1, len(names)))]
+
+
+def outputs_of(model, inputs, scale, layers):
+    """The outputs and what the layers give, of large ones every n-th number, n odd; and the outputs' shapes."""
+    fed = [np.resize(x, shape_of(t)) * np.float32(scale) for x, t in zip(inputs, model.inputs, strict=True)]
+    ends = keras.tree.flatten(model.outputs)
+    whole = keras.Model(model.inputs, [*ends, *(model.get_layer(name).output for name in layers)])
+    arrays = [np.asarray(y) for y in keras.tree.flatten(whole(fed))]
+    names = [f"output{i}" for i in range(len(ends))] + [f"after {name}" for name in layers]
+    numbers = {}
+    for name, y in zip(names, arrays, strict=True):
+        step = math.ceil(y.size / (SHORT if name.startswith("after ") else LARGEST)) // 2 * 2 + 1
+        numbers[name] = np.ascontiguousarray(y.ravel()[::step])  # safetensors does not look at strides
+    return numbers, [list(y.shape) for y in arrays[: len(ends)]]
 
 
 def write(name):
@@ -96,10 +124,11 @@ def write(name):
     model = build(name, options)
     inputs = []
     for i, x in enumerate(model.inputs):
-        shape = (1, *(n or 16 for n in x.shape[1:]))
-        inputs.append(uniform(f"{name} input{i}", 0, 256, shape).astype("uint8"))
-    outputs, shapes = outputs_of(model, inputs)
-    about = {"model": name, "options": options, "digest": digest(model), "shapes": shapes}
+        pixels = uniform(f"{name} input{i}", 0, 256, shape_of(x)).astype("uint8")
+        inputs.append(pixels if pixels.size <= REPEATED else pixels.ravel()[:REPEATED])
+    scale = (models.get_entry(name).preprocessing or entry.UNIT).get("scale", 1 / 255)
+    outputs, shapes = outputs_of(model, inputs, scale, probes(model))
+    about = {"model": name, "options": options, "digest": digest(model), "shapes": shapes, "scale": scale}
     path = FOLDER / f"{name}.safetensors"
     # One entry, since safetensors writes several in any order.
     save_file({f"input{i}": x for i, x in enumerate(inputs)} | outputs, path, {"golden": json.dumps(about)})
@@ -123,7 +152,7 @@ def read(name):
         about = json.loads(file.metadata()["golden"])
     about["options"] = {option: as_tuple(value) for option, value in about["options"].items()}
     inputs = [value for key, value in sorted(arrays.items()) if key.startswith("input")]
-    return about, inputs, {key: value for key, value in arrays.items() if key.startswith("output")}
+    return about, inputs, {key: value for key, value in arrays.items() if not key.startswith("input")}
 
 
 def as_tuple(value):
@@ -135,7 +164,8 @@ def check(model, name):
     """Raises unless the model, with weights by the rule, is the one whose numbers are stored."""
     about, inputs, expected = read(name)
     assert digest(model) == about["digest"], "the names and shapes of the variables have changed"
-    outputs, shapes = outputs_of(model, inputs)
+    layers = [key.removeprefix("after ") for key in expected if key.startswith("after ")]
+    outputs, shapes = outputs_of(model, inputs, about["scale"], layers)
     assert shapes == about["shapes"]
     for key, y in expected.items():
         np.testing.assert_allclose(outputs[key], y, rtol=0, atol=TOLERANCE * np.abs(y).max(), err_msg=key)
