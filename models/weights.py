@@ -156,7 +156,8 @@ def _without_ones(shape: Sequence[int]) -> list[int]:
 
 def state_of(model: keras.Model) -> dict[str, np.ndarray]:
     """The arrays of a model's weights, by the path of their variable: what `assign` takes."""
-    return {path: np.asarray(variable) for path, variable in by_path(model).items()}
+    # Contiguous, since safetensors does not look at strides.
+    return {path: np.array(variable, order="C") for path, variable in by_path(model).items()}
 
 
 def by_path(model: keras.Model) -> dict[str, keras.Variable]:

@@ -29,35 +29,30 @@ def test_any_algorithm_gives_them(algorithm):
         golden.check(golden.build("resnet18", golden.options_of("resnet18")), "resnet18")
 
 
-def without_an_activation(layer):
-    return keras.layers.Identity(name=layer.name) if layer.name == "conv1_relu" else layer
+def changed(name, /, **changes):
+    """Copies layers, that of this name with other arguments."""
+
+    def copy(layer):
+        return type(layer).from_config(layer.get_config() | (changes if layer.name == name else {}))
+
+    return copy
 
 
-def with_another_epsilon(layer):
-    if layer.name != "conv1_bn":
-        return layer
-    return keras.layers.BatchNormalization.from_config(layer.get_config() | {"epsilon": 1e-3})
+DRIFTS = {
+    "an activation": changed("conv1_relu", max_value=1.0),
+    "an epsilon": changed("conv1_bn", epsilon=1e-3),
+    "where the pads stand": changed("conv1_conv", padding=((2, 4), (2, 4))),
+    "a name": changed("conv1_conv", name="conv1"),
+}
 
 
-def with_pads_after(layer):
-    if layer.name != "conv1_conv":
-        return layer
-    return type(layer).from_config(layer.get_config() | {"padding": ((2, 4), (2, 4))})
-
-
-def with_another_name(layer):
-    if layer.name != "conv1_conv":
-        return layer
-    return type(layer).from_config(layer.get_config() | {"name": "conv1"})
-
-
-@pytest.mark.parametrize("drift", [without_an_activation, with_another_epsilon, with_pads_after, with_another_name])
+@pytest.mark.parametrize("drift", DRIFTS)
 def test_a_drift_shows(drift):
     """In the first layers, the furthest from the output."""
     same = golden.build("resnet18", golden.options_of("resnet18"))
-    other = keras.models.clone_model(same, clone_function=drift)
+    other = keras.models.clone_model(same, clone_function=DRIFTS[drift])
     golden.initialise(other)
-    message = "names and shapes" if drift is with_another_name else "Not equal to tolerance"
+    message = "names and shapes" if drift == "a name" else "Not equal to tolerance"
     with pytest.raises(AssertionError, match=message):
         golden.check(other, "resnet18")
 
