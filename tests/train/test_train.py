@@ -74,11 +74,13 @@ def test_what_a_run_leaves(few, tmp_path):
     assert trained.labels == tuple("0123456789")
 
 
+@pytest.mark.large
 def test_it_learns(tmp_path):
     result = train(Plan("lenet5", "digits", epochs=3, learning_rate=3e-3), tmp_path / "run")
     assert result.report.examples == 360 and result.report.accuracy > 0.9
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "changes",
     [
@@ -111,6 +113,7 @@ def test_mixed_precision_computes_in_it_but_for_the_probabilities(few):
     assert trainer(np.zeros((1, 8, 8, 1))).dtype == "float32"
 
 
+@pytest.mark.large
 def test_a_run_stops_and_keeps_its_best_epoch(few, tmp_path):
     """So high a rate that it soon gets worse; and the process dies between the two files of its last epoch."""
     hasty = plan(few, epochs=40, learning_rate=0.1, patience=2)
