@@ -14,11 +14,14 @@ from kerasconv import models
 FAMILIES = sorted(path.stem for path in pathlib.Path(models.__file__).parent.glob("*.py"))
 
 
+DEEP = ("convnext", "densenet", "efficientnet")  # families whose smallest model takes half a minute
+
+
 def one_of_each_family():
-    """The names of all models; those behind the first one in the table of their family are for `make test-zoo`."""
+    """The names of all models; but for the first in the table of a family they are for `make test-zoo`."""
     for family in FAMILIES:
         for i, name in enumerate(getattr(importlib.import_module(f"kerasconv.models.{family}"), "ZOO", {})):
-            yield pytest.param(name, id=name, marks=[pytest.mark.large] if i else [])
+            yield pytest.param(name, id=name, marks=[pytest.mark.large] if i or family in DEEP else [])
 
 
 every_model = pytest.mark.parametrize("name", list(one_of_each_family()))

@@ -40,8 +40,9 @@ class Turns:
 def turns(algorithm: Any, p: Problem) -> Turns:
     """How the problem is cut to stay within the limit.
 
-    Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a kernel in another form, is not counted, and where it exceeds the
-    limit, examples may take as much: smaller turns would save little, and make it anew each time.
+    Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a
+    kernel in another form, is not counted, and where it exceeds the limit, examples may take as much: smaller turns
+    would save little, and make it anew each time.
     """
     if not hasattr(algorithm, "workspace"):
         return Turns()
