@@ -65,7 +65,13 @@ def list_command(
     from kerasconv import models
     from kerasconv.cli import tables
 
-    console.print(tables.zoo(models.list_models(pattern, pretrained=pretrained, task=task)))
+    names = models.list_models(pattern, pretrained=pretrained, task=task)
+    if not names:
+        raise ValueError(
+            f"list: some model must match. Received: {pattern!r}, task={task!r}, pretrained={pretrained!r}; "
+            f"tasks are {', '.join(sorted({models.get_entry(name).task for name in models.list_models()}))}."
+        )
+    console.print(tables.zoo(names))
 
 
 @app.command()

@@ -186,6 +186,7 @@ def test_bad_input(command, photo, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     out = str(tmp_path / "out.png")
     expected = {
+        ("list", "resnet*", "--task", "audio"): "list: some model must match. Received: 'resnet*', task='audio', pretrained=None; tasks are audio, classification, filter, generation, reconstruction, segmentation, sequence, super-resolution, video.",
         ("show", "nonsense"): "create_model: `name` must be that of a model of the zoo. Received: name='nonsense'. `kerasconv list` shows them.",
         ("export", "line_detector", "--format", "onnx", "-o", out, "--option", "opse=17"): "export: an `--option` of 'onnx' must be one of opset, layout, input_names, output_names, dynamic_axes, metadata, fold_batch_norm, profile, quantize, external_data, tolerance. Received: 'opse'.",
         ("export", "line_detector", "--format", "onnx", "-o", out, "--option", "opset"): "--option: must have the form KEY=VALUE. Received: 'opset'.",
