@@ -8,6 +8,7 @@ states stand in the checkpoint.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,7 @@ def train(
         announce: Called with lines of text that say what is about to happen.
 
     Raises:
+        ImportError: If there shall be logs for TensorBoard, and it is not installed.
         FileExistsError: If the folder holds something and `resume` is false.
         ValueError: If the model is no classifier, the data are malformed, or the run is another one or damaged.
     """
@@ -131,6 +133,11 @@ def train(
         raise FileExistsError(
             f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
             f"Received: {str(output)!r}."
+        )
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ImportError(
+            "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "
+            "pip install 'kerasconv[tensorboard]'."
         )
     if "classes" in plan.options:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib.util
 import json
 import os
 import shutil
@@ -72,6 +73,20 @@ def test_what_a_run_leaves(few, tmp_path):
     assert right.mean() == result.report.accuracy == pytest.approx(result.history[-1]["val_accuracy"])
     np.testing.assert_array_equal(measure(trained.model, data, held_out).confusion, result.report.confusion)
     assert trained.labels == tuple("0123456789")
+
+
+def test_tensorboard(few, tmp_path):
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(ImportError) as error:
+            train(plan(few), tmp_path / "run", tensorboard=True)
+        assert str(error.value) == (
+            "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "
+            "pip install 'kerasconv[tensorboard]'."
+        )
+        assert os.listdir(tmp_path) == []
+        return
+    train(plan(few, epochs=1), tmp_path / "run", tensorboard=True)
+    assert {path.parent.name for path in (tmp_path / "run").rglob("events.*")} == {"train", "validation"}
 
 
 @pytest.mark.large
