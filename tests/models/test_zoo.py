@@ -14,7 +14,15 @@ from kerasconv import models
 FAMILIES = sorted(path.stem for path in pathlib.Path(models.__file__).parent.glob("*.py"))
 
 
-DEEP = ("convnext", "densenet", "efficientnet")  # families whose smallest model takes half a minute
+DEEP = (
+    "convnext",
+    "densenet",
+    "efficientnet",
+    "fcn",
+    "googlenet",
+    "segnet",
+    "vgg",
+)  # whose smallest takes half a minute
 
 
 def one_of_each_family():
