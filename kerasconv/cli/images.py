@@ -49,9 +49,7 @@ def normalise(pixels: Array, preprocessing: Preprocessing | None) -> Array:
     """An image `(height, width, channels)` from 0 to 1, in the numbers that a model takes; as it is without any."""
     if preprocessing is None:
         return pixels
-    ordered = pixels[..., ::-1] if preprocessing.channel_order == "bgr" else pixels
-    numbers = (ordered * 255 * preprocessing.scale - np.array(preprocessing.mean)) / np.array(preprocessing.std)
-    return numbers.astype("float32")
+    return preprocessing.of_pixels(255 * pixels[None])[0].numpy()
 
 
 def montage(maps: Array) -> Array:

@@ -129,20 +129,7 @@ def train(
         ValueError: If the model is no classifier, the data are malformed, or the run is another one or damaged.
     """
     output = Path(output)
-    if output.exists() and not resume and (not output.is_dir() or any(output.iterdir())):
-        raise FileExistsError(
-            f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
-            f"Received: {str(output)!r}."
-        )
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise ImportError(
-            "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "
-            "pip install 'kerasconv[tensorboard]'."
-        )
-    if "classes" in plan.options:
-        raise ValueError(
-            f"train: `classes` is the number of classes in the data. Received: classes={plan.options['classes']!r}."
-        )
+    _refuse(plan, output, resume, tensorboard)
     inputs = inputs_of(plan.name, plan.options)
     data = load(plan.data, inputs, plan.bad_images)
     learnt, held_out = split(data, plan.validation_split, plan.seed)
@@ -181,16 +168,42 @@ def train(
     final = models.create_model(plan.name, **plan.options, classes=len(data.labels)) if plan.mixed_precision else model
     final.set_weights(model.get_weights())
     report = measure(final, data, held_out)
+    _write(plan, data, inputs, final, report, len(checkpoint.history), output)
+    return Result(final, report, checkpoint.history)
+
+
+def _refuse(plan: Plan, output: Path, resume: bool, tensorboard: bool) -> None:
+    """Raises for what must not be begun."""
+    if output.exists() and not resume and (not output.is_dir() or any(output.iterdir())):
+        raise FileExistsError(
+            f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
+            f"Received: {str(output)!r}."
+        )
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ImportError(
+            "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "
+            "pip install 'kerasconv[tensorboard]'."
+        )
+    if "classes" in plan.options:
+        raise ValueError(
+            f"train: `classes` is the number of classes in the data. Received: classes={plan.options['classes']!r}."
+        )
+
+
+def _write(
+    plan: Plan, data: Data, inputs: Inputs, model: keras.Model, report: Report, epochs: int, output: Path
+) -> None:
+    """Writes the model, and how good it is."""
     training = {
         **{name: value for name, value in dataclasses.asdict(plan).items() if name not in ("name", "data", "options")},
         "fingerprint": data.fingerprint,
-        "epochs": len(checkpoint.history),
+        "epochs": epochs,
         "accuracy": report.accuracy,
         "interval_95": list(report.interval),
         "examples": report.examples,
     }
     models.save_to_preset(
-        final,
+        model,
         output / MODEL,
         preprocessing=inputs.preprocessing,
         labels=data.labels,
@@ -200,7 +213,6 @@ def train(
     with staged(output / REPORT, overwrite=True, caller="train") as new:
         new.write_text(json.dumps(report.to_json(), indent=2) + "\n")
     report.draw(output / CONFUSION)
-    return Result(final, report, checkpoint.history)
 
 
 def _build(plan: Plan, data: Data, inputs: Inputs) -> tuple[keras.Model, keras.Model]:

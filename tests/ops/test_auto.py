@@ -93,6 +93,10 @@ def test_the_memory_limit_is_kept():
     assert 4 * p.taps * p.positions * p.channels > 6.3e9
 
 
+def test_no_examples_are_one_turn():
+    assert [c.chunks for c in kerasconv.explain_algorithm(layers.Conv2D(64, 3), (0, 28, 28, 64)).choices] == [1, 1, 1]
+
+
 def test_a_lower_limit_gives_the_same():
     x, w = np.random.default_rng(0).normal(size=(2, 40, 41, 16)), np.random.default_rng(1).normal(size=(3, 3, 16, 32))
     expected = ops.conv(x, w)

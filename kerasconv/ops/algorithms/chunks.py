@@ -8,6 +8,7 @@ In a graph the turns are a loop, whose body is compiled once. Small turns also s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +35,8 @@ class Turns:
 
     def count(self, p: Problem) -> int:
         """How many turns the problem takes."""
-        return -(-p.batch // (self.examples or p.batch)) * -(-p.output[0] // (self.rows or p.output[0]))
+        examples, rows = self.examples or max(1, p.batch), self.rows or p.output[0]
+        return max(1, math.ceil(p.batch / examples)) * math.ceil(p.output[0] / rows)
 
 
 def turns(algorithm: Any, p: Problem) -> Turns:
