@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import finish, settle, with_origin
-
-import kerasconv.layers
+from kerasconv.models.network import builder, settle
 
 # Vertical filters answer to vertical edges, positively where it gets brighter from left to right; horizontal ones to
 # horizontal edges, from top to bottom.
@@ -30,15 +27,13 @@ FILTERS: dict[str, Any] = {
 }
 
 
-@with_origin
+@builder
 def filter_bank(
     names: Sequence[str] | str = tuple(FILTERS),
     input_shape: tuple[int | None, ...] = (None, None, 1),
     *,
     padding: Any = "same",
-    weights: Any = None,
     data_format: str | None = None,
-    layers: ModuleType = kerasconv.layers,
     name: str = "filter_bank",
 ) -> keras.Sequential:
     """A convolution whose kernels are filters of image processing, set by hand; each channel is filtered by itself.
@@ -52,6 +47,7 @@ def filter_bank(
         weights: The path of a file of weights that take the place of the filters.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers, to give what comes out of them rather than the output.
         name: The model's name.
 
     Returns:
@@ -78,14 +74,14 @@ def filter_bank(
         raise ValueError(
             f"filter_bank: `names` must be some of {', '.join(map(repr, FILTERS))}. Received: names={names!r}."
         )
-    net, input_shape = settle(filter_bank, input_shape, data_format, layers)
+    net, input_shape = settle(filter_bank, input_shape, data_format)
     image = keras.Input(input_shape, name="image")
     channels = net.channels(image)
     filters = net.Conv2D(channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters")
     model = keras.Sequential([image, filters], name=name)
     kernels = np.stack([np.asarray(FILTERS[filter_name], "float32") for filter_name in names], -1)
     filters.set_weights([np.tile(kernels[:, :, None, :], (1, 1, 1, channels))])
-    return finish(filter_bank, model, weights, layers)
+    return model
 
 
 ZOO = {

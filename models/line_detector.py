@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
-
 import keras
 import numpy as np
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import check_choice, finish, settle, with_origin
-
-import kerasconv.layers
+from kerasconv.models.network import builder, check_choice, settle
 
 KERNELS = {
     "vertical": [[0, 1, 0], [0, 1, 0], [0, 1, 0]],
@@ -28,15 +23,13 @@ POOLINGS: dict[str | None, tuple] = {
 }
 
 
-@with_origin
+@builder
 def line_detector(
     orientation: str = "vertical",
     pooling: str | None = None,
     input_shape: tuple[int | None, ...] = (8, 8, 1),
     *,
-    weights: Any = None,
     data_format: str | None = None,
-    layers: ModuleType = kerasconv.layers,
     name: str = "line_detector",
 ) -> keras.Sequential:
     """A 3x3 convolution that answers to lines of one direction, with ReLU: 10 parameters, set by hand.
@@ -50,6 +43,7 @@ def line_detector(
         weights: The path of a file of weights that take the place of those set by hand.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers, to give what comes out of them rather than the output.
         name: The model's name.
 
     Returns:
@@ -71,7 +65,7 @@ def line_detector(
     """
     check_choice("line_detector", "orientation", orientation, KERNELS)
     check_choice("line_detector", "pooling", pooling, POOLINGS)
-    net, input_shape = settle(line_detector, input_shape, data_format, layers)
+    net, input_shape = settle(line_detector, input_shape, data_format)
     image = keras.Input(input_shape, name="image")
     if net.channels(image) != 1:
         raise ValueError(f"line_detector: the images must have one channel. Received: input_shape={input_shape!r}.")
@@ -81,7 +75,7 @@ def line_detector(
         model.add(getattr(net, layer)(*pool_size, name="pooling"))
     kernel = np.asarray(KERNELS[orientation], "float32")[:, :, None, None]
     model.get_layer("lines").set_weights([kernel, np.zeros(1, "float32")])
-    return finish(line_detector, model, weights, layers)
+    return model
 
 
 ZOO = {

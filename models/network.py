@@ -6,11 +6,11 @@ classifier stands on. `network` and `classifier` make a builder of it, with the 
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
 from typing import Any
 
 import keras
@@ -29,14 +29,14 @@ _CLASSIFIER_ARGS = """
         classes: Number of classes.
         include_top: Whether the classifier comes on top of the feature maps.
         pooling: Without it, what becomes of them: `None`, `"avg"` or `"max"` over the whole map.
-        classifier_activation: Activation of the last layer.
-        features_only: Whether to give the feature maps of all stages, as a list, rather than a classification."""
+        classifier_activation: Activation of the last layer."""
 
 _SHARED_ARGS = """
         input_shape: Shape of one input, without the batch, in the order of `data_format`.{more}
         weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file or preset.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same graph on stock layers.
+        features_only: Names of layers, to give what comes out of them rather than the output{pyramid}.
         name: The model's name."""
 
 
@@ -108,20 +108,15 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
         def build(
             input_shape: Any = input_shape,
             *,
-            weights: Any = None,
             data_format: str | None = None,
-            layers: ModuleType = kerasconv.layers,
             name: str = body.__name__,
             **given: Any,
         ) -> keras.Model:
-            check_options(build, given, options)
             if "classes" in given:
                 check_classes(build.__name__, given["classes"])
-            return _model(
-                build, lambda net, x: body(net, x, **given), input_shape, weights, data_format, layers, name, given
-            )
+            return _model(build, lambda net, x: body(net, x, **given), input_shape, data_format, name)
 
-        return _public(build, body, options, _SHARED_ARGS.format(more=""))
+        return _public(build, body, options, _SHARED_ARGS.format(more="", pyramid=""))
 
     return decorate
 
@@ -181,15 +176,12 @@ def classifier(
             *,
             include_top: bool = True,
             pooling: str | None = None,
-            weights: Any = None,
             classifier_activation: Any = "softmax",
             features_only: bool = False,
             data_format: str | None = None,
-            layers: ModuleType = kerasconv.layers,
             name: str = body.__name__,
             **given: Any,
         ) -> keras.Model:
-            check_options(build, given, of_body | of_top)
             check_classes(build.__name__, classes)
             check_choice(build.__name__, "pooling", pooling, (None, *_POOLINGS))
 
@@ -203,52 +195,34 @@ def classifier(
                 x = getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
                 return end(net, x)
 
-            shared = {
-                "classes": classes,
-                "include_top": include_top,
-                "pooling": pooling,
-                "classifier_activation": classifier_activation,
-                "features_only": features_only,
-            }
-            return _model(build, whole, input_shape, weights, data_format, layers, name, shared | given)
+            return _model(build, whole, input_shape, data_format, name)
 
-        return _public(build, body, of_body | of_top, _SHARED_ARGS.format(more=_CLASSIFIER_ARGS))
+        args = _SHARED_ARGS.format(more=_CLASSIFIER_ARGS, pyramid="; `True` for the feature maps of all stages")
+        return _public(build, body, of_body | of_top, args)
 
     return decorate
 
 
-def _model(
-    build: Builder,
-    body: Callable[..., Tensor],
-    input_shape: Any,
-    weights: Any,
-    data_format: Any,
-    layers: Any,
-    name: str,
-    options: Mapping[str, Any],
-) -> keras.Model:
-    net, input_shape = settle(build, input_shape, data_format, layers)
+def _model(build: Builder, body: Callable[..., Tensor], input_shape: Any, data_format: Any, name: str) -> keras.Model:
+    net, input_shape = settle(build, input_shape, data_format)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    return finish(build, keras.Model(inputs, body(net, inputs), name=name), weights, layers, options)
+    return keras.Model(inputs, body(net, inputs), name=name)
 
 
-def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> tuple[Layers, tuple[int | None, ...]]:
+def settle(build: Builder, input_shape: Any, data_format: Any) -> tuple[Layers, tuple[int | None, ...]]:
     """The layers of a data format, and the shape of the input in it: first thing in a builder.
 
     Args:
         build: The builder, whose default for `input_shape` has the channels last.
         input_shape: What it has been given.
         data_format: Likewise.
-        layers: Likewise.
 
     Raises:
         ValueError: If one of these is malformed.
     """
     data_format = data_format or keras.config.image_data_format()
     check_choice(build.__name__, "data_format", data_format, _DATA_FORMATS)
-    if layers not in (kerasconv.layers, keras.layers):
-        raise ValueError(f"{build.__name__}: `layers` must be kerasconv.layers or keras.layers. Received: {layers!r}.")
     default = inspect.signature(build).parameters["input_shape"].default
     if input_shape is default and data_format == "channels_first":
         input_shape = (default[-1], *default[:-1])
@@ -256,19 +230,80 @@ def settle(build: Builder, input_shape: Any, data_format: Any, layers: Any) -> t
     return Layers(data_format), tuple(input_shape)
 
 
-def finish(
-    build: Builder,
-    model: keras.Model,
-    weights: Any,
-    layers: ModuleType,
-    options: Mapping[str, Any] = MappingProxyType({}),
-) -> keras.Model:
-    """The model on the layers that were asked for, with the weights, which depend on options: last in a builder."""
-    if layers is keras.layers:
-        model = convert_model(model, to="keras")
-    if weights is not None:
-        load_weights(model, weights, build.__name__, options)
-    return model
+def builder(build: Builder) -> Builder:
+    """Makes a builder of a function that gives a model on our layers, with weights that it starts from.
+
+    What all builders have in common comes after the model is built: `layers`, `weights` and `features_only`, which the
+    builder takes beside the function's own arguments, and the attribute `origin` of its models.
+
+    Example:
+        >>> @builder
+        ... def one(input_shape=(4, 4, 1), *, name="one"):
+        ...     '''A convolution.'''
+        ...     return keras.Sequential([keras.Input(input_shape), keras.layers.Conv2D(2, 3, name="conv")], name=name)
+        >>> one(features_only=["conv"]).output_shape, one().origin.options["input_shape"]
+        ((None, 2, 2, 2), (4, 4, 1))
+    """
+    own = inspect.signature(build)
+    common = {
+        option: inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for option, default in (("weights", None), ("layers", kerasconv.layers), ("features_only", False))
+    }
+    before, after = [], []
+    for parameter in own.parameters.values():
+        (before if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else after).append(parameter)
+    signature = own.replace(parameters=[*before, *({p.name: p for p in after} | common).values()])
+
+    @functools.wraps(build)
+    def built(
+        *args: Any, weights: Any = None, layers: Any = kerasconv.layers, features_only: Any = False, **kwargs: Any
+    ) -> keras.Model:
+        check_options(build.__name__, kwargs, signature.parameters)
+        if layers not in (kerasconv.layers, keras.layers):
+            rule = "must be kerasconv.layers or keras.layers"
+            raise ValueError(f"{build.__name__}: `layers` {rule}. Received: {layers!r}.")
+        if isinstance(features_only, bool) and "features_only" in own.parameters:
+            kwargs["features_only"] = features_only
+        model = build(*args, **kwargs)
+        given = own.bind(*args, **kwargs)
+        given.apply_defaults()
+        options = given.arguments | {
+            "input_shape": tuple(model.input_shape[1:]),  # this and the next depend on Keras' setting
+            "data_format": given.arguments.get("data_format") or keras.config.image_data_format(),
+            "layers": layers.__name__.split(".")[0],
+        }
+        if layers is keras.layers:
+            model = convert_model(model, to="keras")
+        if weights is not None:
+            load_weights(model, weights, build.__name__, options)
+        if features_only is not False and not options.get("features_only"):
+            model = endpoints(build.__name__, model, features_only)
+            options["features_only"] = list(features_only)
+        model.origin = Origin(build.__name__, options)
+        return model
+
+    built.__signature__ = signature  # type: ignore[attr-defined]
+    return built
+
+
+def endpoints(caller: str, model: keras.Model, names: Any) -> keras.Model:
+    """The part of a model that leads to the outputs of some layers, and gives these.
+
+    Raises:
+        ValueError: If the names are no names of its layers.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        raise ValueError(
+            f"{caller}: `features_only` must be a list of names of layers, or a bool if the model has stages. "
+            f"Received: features_only={names!r}."
+        )
+    for name in names:
+        if name not in layers:
+            near = difflib.get_close_matches(str(name), layers)
+            hint = f"Near it: {', '.join(map(repr, near))}." if near else f"`kerasconv show {caller}` has them."
+            raise ValueError(f"{caller}: `features_only` must be names of its layers. Received: {name!r}. {hint}")
+    return keras.Model(model.inputs, [layers[name].output for name in names], name=model.name)
 
 
 def check_choice(caller: str, argument: str, value: Any, allowed: Collection[Any]) -> None:
@@ -318,14 +353,11 @@ def check_classes(caller: str, classes: Any) -> None:
         raise ValueError(f"{caller}: `classes` must be an int, at least 1. Received: classes={classes!r}.")
 
 
-def check_options(build: Builder, given: dict[str, Any], known: dict[str, inspect.Parameter]) -> None:
-    """Raises if a builder is given an option that neither it nor its body knows."""
+def check_options(caller: str, given: Collection[str], known: Collection[str]) -> None:
+    """Raises if a builder is given an option that it does not know."""
     unknown = [option for option in given if option not in known]
     if unknown:
-        raise TypeError(
-            f"{build.__name__}: an option must be one of {', '.join(inspect.signature(build).parameters)}. "
-            f"Received: {unknown[0]!r}."
-        )
+        raise TypeError(f"{caller}: an option must be one of {', '.join(known)}. Received: {unknown[0]!r}.")
 
 
 def _options(body: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -344,24 +376,4 @@ def _public(build: Any, body: Callable[..., Any], options: dict[str, inspect.Par
     )
     args = f"    Args:{shared}" + ("" if heading == "    Args:" else f"\n\n{heading}")
     build.__doc__ = before + args + after if heading else body.__doc__
-    return with_origin(build)
-
-
-def with_origin(build: Builder) -> Builder:
-    """The builder, with models that remember how they were built."""
-    signature = inspect.signature(build)
-
-    @functools.wraps(build)
-    def built(*args: Any, **kwargs: Any) -> keras.Model:
-        model = build(*args, **kwargs)
-        given = signature.bind(*args, **kwargs)
-        given.apply_defaults()
-        options = {option: value for option, value in given.arguments.items() if option != "weights"}
-        options["input_shape"] = tuple(model.input_shape[1:])  # these depend on Keras' setting
-        options["data_format"] = options.get("data_format") or keras.config.image_data_format()
-        if "layers" in options:
-            options["layers"] = options["layers"].__name__.split(".")[0]
-        model.origin = Origin(build.__name__, options)
-        return model
-
-    return built
+    return builder(build)

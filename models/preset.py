@@ -26,7 +26,7 @@ import numpy as np
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import place, staged
 from kerasconv.models.info import preprocessing_of
-from kerasconv.models.weights import State, by_path, state_of
+from kerasconv.models.variables import State, by_path, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import keras
 from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import check_classes, finish, settle, with_origin
-
-import kerasconv.layers
+from kerasconv.models.network import builder, check_classes, settle
 
 
-@with_origin
-@with_origin
+@builder
 def same_padding_stack(
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
     *,
     padding: Any = "same",
-    weights: Any = None,
     data_format: str | None = None,
-    layers: ModuleType = kerasconv.layers,
     name: str = "same_padding_stack",
 ) -> keras.Sequential:
     """Three 3x3 convolutions with 32, 64 and 128 filters and ReLU, then dense 256 and softmax.
@@ -36,6 +30,7 @@ def same_padding_stack(
         weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
         layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers, to give what comes out of them rather than the output.
         name: The model's name.
 
     Returns:
@@ -53,7 +48,7 @@ def same_padding_stack(
         (None, 8, 8, 128)
     """
     check_classes("same_padding_stack", classes)
-    net, input_shape = settle(same_padding_stack, input_shape, data_format, layers)
+    net, input_shape = settle(same_padding_stack, input_shape, data_format)
     if None in input_shape:
         raise ValueError(
             f"same_padding_stack: `input_shape` must be known, since a dense layer follows. "
@@ -63,7 +58,7 @@ def same_padding_stack(
         net.Conv2D(filters, 3, padding=padding, activation="relu", name=f"conv{i}")
         for i, filters in enumerate((32, 64, 128), start=1)
     ]
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input(input_shape, name="image"),
             *stack,
@@ -73,7 +68,6 @@ def same_padding_stack(
         ],
         name=name,
     )
-    return finish(same_padding_stack, model, weights, layers)
 
 
 ZOO = {

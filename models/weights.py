@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,11 @@ import h5py
 import keras
 import numpy as np
 from kerasconv.models.entry import Entry
+from kerasconv.models.variables import LayerArrays, arrays_of, assign, by_layer, check, placed
 
 from kerasconv import models
-from kerasconv.interop import load_torch, structure
+from kerasconv.interop import load_torch
 from kerasconv.interop.torch_files import read_state
-
-State = Mapping[str, np.ndarray]
-"""Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""
-
-LayerArrays = Mapping[str, Sequence[np.ndarray]]
-"""Arrays by the name of their layer, in the order of its variables."""
 
 # The heights and widths of inputs for which Keras has weights of a model, where it wants to know them.
 _SIZES = {
@@ -110,109 +105,6 @@ def torch_names(model: keras.Model, name: str) -> dict[str, str]:
     return {layer.name: torch_name(layer.name) for layer in model.layers if layer.weights}
 
 
-def check(model: keras.Model, state: State, caller: str) -> None:
-    """Raises unless arrays are those for the variables of a model.
-
-    Axes of length one do not count: the kernel of a dense layer, (in, out), may come to a 1x1 convolution.
-
-    Raises:
-        ValueError: If a variable has no array or one of another shape, or an array no variable; the first is named, in
-            the order in which the model applies its layers.
-    """
-    variables = by_path(model)
-    for path, variable in variables.items():
-        arrived = state[path].shape if path in state else "nothing"
-        if arrived == "nothing" or _without_ones(arrived) != _without_ones(variable.shape):
-            layer, _, weight = path.rpartition("/")
-            raise ValueError(
-                f"{caller}: the weights must be those of this architecture. The first layer that differs is {layer!r}: "
-                f"its {weight} has the shape {tuple(variable.shape)}. Received: {arrived}."
-            )
-    left = [path for path in state if path not in variables]
-    if left:
-        raise ValueError(
-            f"{caller}: the weights must be those of this architecture. It has no variable {left[0]!r}, the first of "
-            f"{len(left)} that are left over."
-        )
-
-
-def assign(model: keras.Model, state: State, caller: str) -> None:
-    """Assigns arrays to the variables of a model, all or none.
-
-    Raises:
-        ValueError: As in `check`.
-    """
-    check(model, state, caller)
-    for path, variable in by_path(model).items():
-        variable.assign(np.reshape(state[path], variable.shape))
-    for layer in model.layers:
-        if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
-            layer.finalize_state()
-
-
-def _without_ones(shape: Sequence[int]) -> list[int]:
-    return [n for n in shape if n != 1]
-
-
-def state_of(model: keras.Model) -> dict[str, np.ndarray]:
-    """The arrays of a model's weights, by the path of their variable: what `assign` takes."""
-    # Contiguous, since safetensors does not look at strides.
-    return {path: np.array(variable, order="C") for path, variable in by_path(model).items()}
-
-
-def by_path(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a model by where they stand: the names of layers or attributes, then that of the variable.
-
-    In a functional model of plain layers these are Keras' own paths, which elsewhere depend on how it was built.
-    """
-    found: dict[str, keras.Variable] = {}
-    for where, layer in (((), model), *structure.walk(model)):
-        for variable in structure.own_weights(layer):
-            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers those that have no name
-            path, i = structure.path((*where, name)), 1
-            while path in found:
-                path, i = structure.path((*where, f"{name}_{i}")), i + 1
-            found[path] = variable
-    return found
-
-
-def by_layer(model: keras.Model) -> dict[str, list[keras.Variable]]:
-    """The variables of each layer that has any, by its name, in the order in which Keras writes them to `.h5` files.
-
-    Layers of a model inside this one count as if they stood in it. A name that Keras has made up counts without the
-    number that Keras has given it.
-    """
-    found = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found |= by_layer(layer)
-        elif layer.weights:
-            plain = re.sub(r"_\d+$", "", layer.name)
-            made_up = plain.replace("_", "") == type(layer).__name__.lower()
-            found[plain if made_up else layer.name] = layer.weights
-    return found
-
-
-def arrays_of(model: keras.Model) -> LayerArrays:
-    """The arrays of a model's weights, layer by layer, as `by_layer` has the variables."""
-    return {name: [np.asarray(variable) for variable in variables] for name, variables in by_layer(model).items()}
-
-
-def placed(model: keras.Model, arrays: LayerArrays, options: Mapping[str, Any]) -> State:
-    """Arrays by the paths of the variables that they are for; one that is for none keeps the name of its layer.
-
-    A model with `features_only` leaves out what stands behind the feature maps, so there such arrays are dropped.
-    """
-    places = {id(variable): path for path, variable in by_path(model).items()}
-    paths = {name: [places[id(variable)] for variable in variables] for name, variables in by_layer(model).items()}
-    return {
-        paths[name][i] if i < len(paths.get(name, [])) else f"{name}/{i}": array
-        for name, layer in arrays.items()
-        for i, array in enumerate(layer)
-        if name in paths or not options.get("features_only")
-    }
-
-
 def imagenet(model: keras.Model, caller: str, options: Mapping[str, Any]) -> LayerArrays:
     """The weights that Keras publishes for a model, which Keras downloads unless it has them already.
 
@@ -244,7 +136,7 @@ def _stock(model: keras.Model, weights: str | None, caller: str, options: Mappin
     if house != "keras.applications":
         return model
     build = getattr(keras.applications, name)
-    known = set(inspect.signature(build).parameters) & set(options)
+    known = (set(inspect.signature(build).parameters) & set(options)) - {"input_shape", "name"}
     chosen = {option: options[option] for option in known}
     chosen |= {"include_top": _has_top(options), "classifier_activation": None}
     if not chosen["include_top"]:

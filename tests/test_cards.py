@@ -5,8 +5,9 @@ from xml.etree import ElementTree
 
 import keras
 import pytest
-from kerasconv.models.figure import Chip, Fork, Landing, Repeat, Skip, Tap, draw, outline
+from kerasconv.models.figure import draw
 from kerasconv.models.info import facts
+from kerasconv.models.outline import Chip, Fork, Landing, Repeat, Skip, Tap, outline
 
 import cards
 from kerasconv import layers, models

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.models.weights import arrays_of, assign, by_layer, placed, torch_names
+from kerasconv.models.variables import arrays_of, assign, by_layer, placed
+from kerasconv.models.weights import torch_names
 
 from kerasconv import models
 from kerasconv.interop import load_torch

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 from kerasconv.models.network import classifier
-from kerasconv.models.weights import state_of
+from kerasconv.models.variables import state_of
 from safetensors.numpy import save_file
 
 from kerasconv import models
