@@ -35,11 +35,11 @@ def refusal(window: Window, groups: int, channels: int) -> str | None:
 
 
 def cost(p: Problem) -> float:
-    """Seconds, about: complex products count fourfold and are slow, and each spectrum is passed over often."""
+    """Seconds, about: complex products count fourfold and are slow, and each spectrum is passed over ten times."""
     cells = math.prod(o + k - 1 for o, k in zip(p.output, p.window.size, strict=True))
     spectra = cells * (p.batch * p.groups * (p.channels + p.filters) + p.groups * p.channels * p.filters)
     operations = 4 * cells * p.batch * p.groups * p.channels * p.filters
-    return seconds(4 * operations, 32, 40 * spectra)
+    return seconds(4 * operations, 32, 40 * spectra, products=10)
 
 
 def workspace(p: Problem) -> float:
