@@ -1,8 +1,8 @@
 """The zoo in figures: `python -m benchmarks.zoo [NAME ...]`.
 
-For each model, what `model_info` knows, and how long a step of training takes beside the same graph on stock layers:
-the model as the tests build it, small, with a batch of eight, in the plain graph that `fit` runs on a CPU. The two
-take turns. The table is Markdown.
+For each model, what the tables of `docs/models/` have, and how long a step of training takes beside the same graph on
+stock layers: the model as the tests build it, small, with a batch of eight, in the plain graph that `fit` runs on a
+CPU. The two take turns. The table is Markdown.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import typer
+from kerasconv.models.info import facts
 
 import kerasconv
 from benchmarks.timing import take_turns
@@ -44,10 +45,10 @@ def main(
 
 def row(name: str, seconds: float) -> list[str]:
     """The cells of a model."""
-    info = models.model_info(name)
-    field = "×".join(map(str, info.receptive_field or ())) + ("+" if info.global_context else "")
-    known = [f"{info.parameters:,}", f"{info.trained:,}", f"{info.published or '':,}" if info.published else ""]
-    known += [info.source, f"{info.macs:,}" if info.macs else "", field]
+    entry, summary = models.get_entry(name), facts()[name]
+    field = "×".join(map(str, summary.receptive_field or ())) + ("+" if summary.global_context else "")
+    known = [f"{n:,}" if n else "" for n in (summary.parameters, summary.trained, entry.parameters)]
+    known += [entry.source, f"{summary.macs:,}", field]
     steps, size = {}, ""
     for house, layers in (("ours", kerasconv.layers), ("stock", keras.layers)):
         try:

@@ -72,7 +72,7 @@ def generated_card(family: str, table: dict[str, Entry]) -> str:
                 receptive_field(summary),
                 str(summary.depth),
                 megabytes(summary.activation_memory),
-                shape(summary.input_shape),
+                _input(entry, summary),
             )
         )
     picture = f"![The architecture of {first}, drawn from the model](figures/{family}.svg)"
@@ -89,7 +89,7 @@ def generated_index() -> str:
             (
                 f"[`{name}`]({family}.md)",
                 entry.task,
-                shape(summary.input_shape),
+                _input(entry, summary),
                 f"{summary.parameters:,}",
                 engineering(summary.macs),
                 receptive_field(summary),
@@ -98,6 +98,11 @@ def generated_index() -> str:
             )
         )
     return "\n\n".join((_NOTE, "\n".join(_markdown(header, rows)), _COUNTS))
+
+
+def _input(entry: Entry, summary: Summary) -> str:
+    """The shape of an input, and where any size will do, for which sizes costs are counted."""
+    return shape(summary.input_shape) + (f", here {shape(entry.sizes)}" if entry.sizes else "")
 
 
 def _with_family() -> Iterable[tuple[str, tuple[str, Entry]]]:

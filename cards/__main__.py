@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from kerasconv.models.figure import draw
-from kerasconv.models.info import facts, summarise, write_facts
+from kerasconv.models.info import counted, facts, write_facts
 
 import cards
 from kerasconv import models
@@ -31,11 +31,10 @@ def main() -> None:
             if not fnmatchcase(family, chosen) and name in summaries:
                 continue
             keras.backend.clear_session()
-            model = models.create_model(name)
-            summaries[name] = summarise(model)
+            summaries[name] = counted(name)
             print(f"{name}: {summaries[name].parameters:,} parameters", flush=True)
             if i == 0:
-                cards.figure(family).write_text(draw(model), encoding="utf-8")
+                cards.figure(family).write_text(draw(models.create_model(name)), encoding="utf-8")
     write_facts(summaries)
     for family, table in families.items():
         file = cards.card(family)

@@ -38,6 +38,7 @@ class Entry:
         torch_name: From the name of a layer to that of its module in the PyTorch implementation; if not given, they are
             the same.
         pretrained: What `weights` can be beside a path: `"imagenet"`, if `keras.applications` has them, `"digits"`.
+        sizes: Spatial sizes that the zoo's tables count costs for, if by default the builder takes any.
     """
 
     build: Callable[..., keras.Model]
@@ -49,3 +50,4 @@ class Entry:
     preprocessing: Mapping[str, Any] | None = None
     pretrained: tuple[str, ...] = ()
     torch_name: Callable[[str], str] = str
+    sizes: tuple[int, ...] | None = None

@@ -66,6 +66,7 @@ ZOO = {
         "super-resolution",
         'W. Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional '
         'neural network", 2016',
+        sizes=(256, 256),
         small={"input_shape": (6, 7, 2), "filters": 8},
         preprocessing=UNIT,
     )

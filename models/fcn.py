@@ -223,8 +223,17 @@ _CHEN = 'L.-C. Chen et al., "Rethinking atrous convolution for semantic image se
 
 
 def _of_torchvision(build: Builder, paper: str, parameters: int, source: str) -> Entry:
-    small = {"input_shape": (32, 40, 3), "classes": 5}
-    return Entry(build, "segmentation", paper, parameters, f"torchvision {source}", small, TORCH, torch_name=torch_name)
+    return Entry(
+        build,
+        "segmentation",
+        paper,
+        parameters,
+        source=f"torchvision {source}",
+        small={"input_shape": (32, 40, 3), "classes": 5},
+        preprocessing=TORCH,
+        torch_name=torch_name,
+        sizes=(520, 520),
+    )
 
 
 ZOO = {
@@ -232,6 +241,7 @@ ZOO = {
         fcn8s,
         "segmentation",
         _LONG,
+        sizes=(512, 512),
         small={"input_shape": (32, 64, 3), "classes": 5, "filters": 2},
         preprocessing=CAFFE,
     ),

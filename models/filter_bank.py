@@ -91,6 +91,7 @@ ZOO = {
         "I. Sobel, 1968; J. Prewitt, 1970; H. Scharr, 2000",
         parameters=99,
         source="its filters",
+        sizes=(224, 224),
         small={"input_shape": (9, 8, 3), "names": ["emboss", "sharpen"]},
         preprocessing=UNIT,
     )

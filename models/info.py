@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +183,18 @@ def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
     )
 
 
+def counted(name: str) -> Summary:
+    """The summary of a model at its default options; costs for the `sizes` of its entry, if by default it takes any."""
+    summary, sizes = summarise(models.create_model(name)), models.get_entry(name).sizes
+    if sizes is None:
+        return summary
+    at = summarise(models.create_model(name, input_shape=(*sizes, summary.input_shape[-1])))
+    return replace(summary, macs=at.macs, activation_memory=at.activation_memory)
+
+
 @functools.cache
 def facts() -> dict[str, Summary]:
-    """The summaries of all models at their default options, from a file, since to build them all takes minutes.
+    """What `counted` gives of all models, from a file, since to build them all takes minutes.
 
     `python -m cards` writes the file, and a test compares it with the models.
     """

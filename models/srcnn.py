@@ -44,6 +44,7 @@ ZOO = {
         srcnn,
         "super-resolution",
         'C. Dong et al., "Image super-resolution using deep convolutional networks", 2014',
+        sizes=(256, 256),
         small={"input_shape": (15, 17, 3), "filters": (8, 6)},
         preprocessing=UNIT,
     )

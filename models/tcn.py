@@ -70,6 +70,7 @@ ZOO = {
         "sequence",
         'S. Bai et al., "An empirical evaluation of generic convolutional and recurrent networks for sequence '
         'modeling", 2018',
+        sizes=(1024,),
         small={"input_shape": (23, 2), "classes": 6, "filters": 4, "kernel_size": 3, "depth": 3},
     )
 }

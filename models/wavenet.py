@@ -67,6 +67,7 @@ ZOO = {
         wavenet,
         "audio",
         'A. van den Oord et al., "WaveNet: A generative model for raw audio", 2016',
+        sizes=(16000,),
         small={
             "input_shape": (23, 5),
             "classes": 6,
