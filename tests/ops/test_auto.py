@@ -93,8 +93,9 @@ def test_the_memory_limit_is_kept():
     assert 4 * p.taps * p.positions * p.channels > 6.3e9
 
 
-def test_no_examples_are_one_turn():
-    assert [c.chunks for c in kerasconv.explain_algorithm(layers.Conv2D(64, 3), (0, 28, 28, 64)).choices] == [1, 1, 1]
+@pytest.mark.parametrize("shape", [(0, 28, 28, 64), (512, None, 28, 64)], ids=["no examples", "unknown size"])
+def test_one_turn(shape):
+    assert [c.chunks for c in kerasconv.explain_algorithm(layers.Conv2D(64, 3), shape).choices] == [1, 1, 1]
 
 
 def test_a_lower_limit_gives_the_same():

@@ -44,9 +44,9 @@ def turns(algorithm: Any, p: Problem) -> Turns:
 
     Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a
     kernel in another form, is not counted, and where it exceeds the limit, examples may take as much: smaller turns
-    would save little, and make it anew each time.
+    would save little, and make it anew each time. What is of unknown size is not cut.
     """
-    if not hasattr(algorithm, "workspace"):
+    if not hasattr(algorithm, "workspace") or not p.sized:
         return Turns()
     one, two = (algorithm.workspace(replace(p, batch=n)) for n in (1, 2))
     limit = max(config.get_memory_limit(), 2 * one - two)
@@ -149,7 +149,7 @@ def _turns(
     channels: int,
     filters: int,
 ) -> Turns:
-    if (isinstance(batch, int) and batch == 0) or not all(isinstance(o, int) for o in output):
+    if isinstance(batch, int) and batch == 0:
         return Turns()
     return turns(algorithm, problem(operation, batch, output, window, groups, channels, filters // groups))
 

@@ -32,6 +32,7 @@ class Problem:
         groups: Groups of channels.
         channels: Input channels of each group.
         filters: Output channels of each group.
+        sized: Whether the number of positions is known, and no guess.
     """
 
     operation: str
@@ -41,6 +42,7 @@ class Problem:
     groups: int
     channels: int
     filters: int
+    sized: bool = True
 
     @property
     def positions(self) -> int:
@@ -70,7 +72,8 @@ def problem(
     """The problem with these sizes, each an int where it is known."""
     batch = batch if isinstance(batch, int) else _UNKNOWN_BATCH
     known = tuple(o if isinstance(o, int) else _UNKNOWN_SIZE for o in output)
-    return Problem(operation, batch, known, window, groups, channels, filters)
+    sized = all(isinstance(o, int) for o in output)
+    return Problem(operation, batch, known, window, groups, channels, filters, sized)
 
 
 def seconds(operations: float, narrowest: int, numbers: float, products: int = 1) -> float:
