@@ -2,13 +2,16 @@
 
 For each model, what the tables of `docs/models/` have, and how long a step of training takes beside the same graph on
 stock layers: the model as the tests build it, small, with a batch of eight, in the plain graph that `fit` runs on a
-CPU. The two take turns. The table is Markdown.
+CPU. The two take turns, in a process for each model. The table is Markdown.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -38,9 +41,9 @@ def main(
 ) -> None:
     """Prints a row for each model."""
     print(f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|", sep="\n", flush=True)
-    for name in only or models.list_models():
-        print(f"| {' | '.join(row(name, seconds))} |", flush=True)
-        keras.backend.clear_session()
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
+        for cells in processes.map(row, only or models.list_models(), repeat(seconds)):
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def row(name: str, seconds: float) -> list[str]:
