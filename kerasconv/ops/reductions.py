@@ -30,11 +30,13 @@ from kerasconv.geometry import AdaptiveWindow, Size, Window
 from kerasconv.ops.fusion import fused, total
 from kerasconv.ops.windows import (
     along,
+    over_taps,
     overlap,
     overlap_of,
     pad_axes,
     read,
     reals,
+    regions,
     sizes_of,
     taps,
     write,
@@ -117,7 +119,10 @@ def _combined(
     two of which `k` is the sum.
     """
     (axis, *others) = axes
-    if others or isinstance(window, AdaptiveWindow) or window.size[axis - 1] < _DOUBLING:
+    few = isinstance(window, AdaptiveWindow) or bool(others) or window.size[axis - 1] < _DOUBLING
+    if few and isinstance(window, Window) and len(axes) == window.rank:
+        return over_taps(lambda seen, _: combine(seen), x, window, outside)
+    if few or isinstance(window, AdaptiveWindow):
         return combine(_read(x, window, axes, outside))
     k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
     x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
@@ -173,10 +178,13 @@ def _winners(*args: Any) -> list[tf.Tensor]:
     x, *maxima, window, only_first = args
     winners = []
     for axes, before, after in zip(_stages(window), [x, *maxima], maxima, strict=False):
+        if only_first and isinstance(window, Window) and len(axes) == window.rank and regions(before, window):
+            winners.append(over_taps(_first, before, window))
+            continue
         seen = _read(before, window, axes, before.dtype.min)
         inside = _real_taps(before, window, axes)
         if only_first:
-            winners.append(_first(seen, inside))
+            winners.append(_first(seen, range(len(seen)), inside))
         else:
             masks = [tf.equal(_comparable(tap), after) for tap in seen]
             winners.append(
@@ -185,14 +193,17 @@ def _winners(*args: Any) -> list[tf.Tensor]:
     return winners
 
 
-def _first(taps: Sequence[tf.Tensor], inside: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The number of the first of the largest taps; of the first that is inside if none is a number; -1 if none is."""
-    dtype = tf.int8 if len(taps) < 128 else tf.int32
-    first = tf.constant(-1 if inside else 0, dtype)
+def _first(taps: Sequence[tf.Tensor], numbers: Sequence[int], inside: Sequence[tf.Tensor] = ()) -> tf.Tensor:
+    """The number of the first of the largest taps; of the first that is inside if none is a number; -1 if none is.
+
+    Without `inside`, all are.
+    """
+    dtype = tf.int8 if max(numbers) < 128 else tf.int32
+    first = tf.constant(-1 if inside else numbers[0], dtype)
     for t in range(len(inside) - 1, -1, -1):
         first = tf.where(inside[t], tf.constant(t, dtype), first)
     best = tf.constant(taps[0].dtype.min, taps[0].dtype)
-    for t, tap in enumerate(taps):
+    for t, tap in zip(numbers, taps, strict=True):
         better = tap > best
         first = tf.where(better, tf.constant(t, dtype), first)
         best = tf.where(better, tap, best)

@@ -14,13 +14,22 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
+from kerasconv.geometry import AdaptiveWindow, Pads, Size, Stretch, Window, is_zero, positive, shares
 from kerasconv.ops.fusion import total, unfused
+
+Region: TypeAlias = tuple[Stretch, ...]
+"""A stretch along each axis."""
+
+_MOST_READ = 128  # taps of all regions together
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -105,6 +114,70 @@ def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
     return seen
 
 
+def over_taps(
+    combine: Callable[[Sequence[tf.Tensor], Sequence[int]], tf.Tensor], x: tf.Tensor, window: Window, outside: float = 0
+) -> tf.Tensor:
+    """`combine(taps, numbers)`, an elementwise function of what taps with these row-major numbers see.
+
+    It is given all `taps`, or in each of the `regions` those that see cells: `outside` must change nothing.
+    """
+    parts = regions(x, window)
+    if parts is None:
+        seen = taps(x, window, outside)
+        return combine(seen, range(len(seen)))
+
+    def of_region(region: Region) -> tf.Tensor:
+        offsets = offsets_in(region)
+        numbers = [int(np.ravel_multi_index(offset, window.size)) for offset in offsets]
+        return combine([tap_in(region, offset, x, window) for offset in offsets], numbers)
+
+    return assembled(of_region, parts)
+
+
+def regions(x: tf.Tensor, window: Window) -> tuple[tuple[Stretch, ...], ...] | None:
+    """Along each axis, stretches of positions at which the same taps see cells; `None` if `x` had better be padded.
+
+    A padded copy takes as long as several passes over its taps. Where these are fused, it is faster to compute the
+    borders by themselves, from the taps that see cells there: a window of 3x3 has nine regions. But each has to be
+    compiled, and without a compiler all are operations of their own.
+    """
+    sizes = sizes_of(x)[1:-1]
+    known = all(isinstance(n, int) for n in (*sizes, *(side for pair in window.pads for side in pair)))
+    if tf.executing_eagerly() or window.unpadded or not known:
+        return None
+    found = window.stretches(sizes)
+    read = math.prod(sum(len(stretch.taps) for stretch in axis) for axis in found)
+    return found if 0 < read <= _MOST_READ and all(stretch.taps for axis in found for stretch in axis) else None
+
+
+def assembled(
+    part: Callable[[Region], tf.Tensor], stretches: Sequence[Sequence[Stretch]], axis: Callable[[int], int] = int
+) -> tf.Tensor:
+    """`part(region)` of all regions, joined along `axis(1)`, `axis(2)` and so on."""
+
+    def joined(chosen: Region) -> tf.Tensor:
+        if len(chosen) == len(stretches):
+            return part(chosen)
+        parts = [joined((*chosen, stretch)) for stretch in stretches[len(chosen)]]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis(len(chosen) + 1))
+
+    return joined(())
+
+
+def offsets_in(region: Region) -> list[tuple[int, ...]]:
+    """The taps that see cells in a region, in row-major order."""
+    return list(itertools.product(*(stretch.taps for stretch in region)))
+
+
+def tap_in(region: Region, offset: Sequence[int], x: tf.Tensor, window: Window) -> tf.Tensor:
+    """What a tap sees in a region."""
+    cells = [slice(None)]
+    for stretch, j, s, d, (lo, _) in zip(region, offset, window.strides, window.dilation, window.pads, strict=True):
+        first = stretch.first * s + j * d - lo
+        cells.append(slice(first, first + (stretch.count - 1) * s + 1, s))
+    return x[tuple(cells)]
+
+
 def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
     """The transpose of `taps`: adds up what each tap writes to an input of spatial sizes `sizes`."""
     parts = list(parts)
@@ -141,29 +214,38 @@ def overlap_of(
         Tensor `(N, *S, C)`.
     """
     strides, longest = window.strides, [(e - 1) // s for e, s in zip(window.extent, window.strides, strict=True)]
-    pads, first, stretches = [], [], []
+    pads, stretches = [], []  # pads are negative where there are positions that the first or last stretch does not need
     for axis, (n, s, (lo, _), most) in enumerate(zip(sizes, strides, window.pads, longest, strict=True), start=1):
         skipped = lo // s
-        before = positive(most - skipped)
-        first.append(before + skipped)
         stretches.append(-(-(lo + n) // s) - skipped)
-        pads.append((before, positive(skipped + stretches[-1] - sizes_of(positions[0])[axis])))
-    padded = [pad(x, pads, fill) for x, fill in zip(positions, fills, strict=True)]
+        pads.append((most - skipped, skipped + stretches[-1] - sizes_of(positions[0])[axis]))
+    back = Window(tuple(most + 1 for most in longest), (1,) * window.rank, (1,) * window.rank, tuple(pads))
+    whole: Sequence[Sequence[Stretch]] | None = regions(positions[0], back)
+    if whole is None:
+        added = [(positive(before), positive(after)) for before, after in pads]
+        positions = [pad(x, added, fill) for x, fill in zip(positions, fills, strict=True)]
+        back = replace(back, pads=tuple((lo - more, 0) for (lo, _), (more, _) in zip(pads, added, strict=True)))
+        whole = [(Stretch(0, u, range(most + 1)),) for u, most in zip(stretches, longest, strict=True)]
     batch, channels = sizes_of(positions[0])[0], sizes_of(positions[0])[-1]
-    apart = [batch, *(n for u in stretches for n in (u, 1)), channels]
     lead, last = strides[:-2], strides[-2:]  # TensorFlow broadcasts no more than two strided axes at once
     phases = []
     for phase in np.ndindex(*lead):
-        terms = []
-        for shift in np.ndindex(*(most + 1 for most in longest)):
-            numbers = _tap_numbers(window, shift)[(slice(None), *_phase(phase))]
-            if any(shift) and (numbers < 0).all():
-                continue
-            begin = [0, *(f - q for f, q in zip(first, shift, strict=True)), 0]
-            seen = [tf.slice(x, begin, [batch, *stretches, channels]) for x in padded]
-            terms.append(part(numbers, *(tf.reshape(x, apart) for x in seen)))
-        whole = [u * s for u, s in zip(stretches, (*[1] * len(lead), *last), strict=True)]
-        phases.append(tf.reshape(total(terms), [batch, *whole, channels]))
+
+        def cells(region: Region, phase: Sequence[int] = phase) -> tf.Tensor:
+            apart = [batch, *(n for stretch in region for n in (stretch.count, 1)), channels]
+            terms = []
+            for offset in offsets_in(region):
+                shift = [most - j for most, j in zip(longest, offset, strict=True)]
+                numbers = _tap_numbers(window, shift)[(slice(None), *_phase(phase))]
+                terms.append((numbers, offset))
+            terms = [term for term in terms if (term[0] >= 0).any()] or terms[:1]
+            return total(
+                [part(t, *(tf.reshape(tap_in(region, at, x, back), apart) for x in positions)) for t, at in terms]
+            )
+
+        stretched = [u * s for u, s in zip(stretches, (*[1] * len(lead), *last), strict=True)]
+        found = assembled(cells, whole, lambda axis: 2 * axis - 1)
+        phases.append(tf.reshape(found, [batch, *stretched, channels]))
     x = interleave(phases, lead)
     if max(strides) == 1:
         return x

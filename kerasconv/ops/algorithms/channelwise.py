@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.fusion import product, total
-from kerasconv.ops.windows import along, overlap_of, pad_axes, sizes_of, taps
+from kerasconv.ops.windows import along, over_taps, overlap_of, pad_axes, sizes_of, taps
 
 _FOLDS = 8  # how many products are added before they are stored
 
@@ -26,7 +26,11 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window) -> tf.Tensor:
     """`y = sum_t x_t w_t`, elementwise."""
     channels = w.shape[-1]
     weights = tf.unstack(tf.reshape(w, [-1, channels]))
-    return total([x_t * w_t for x_t, w_t in zip(taps(_repeated(x, channels), window), weights, strict=True)])
+
+    def products(seen: Sequence[tf.Tensor], numbers: Sequence[int]) -> tf.Tensor:
+        return total([x_t * weights[t] for x_t, t in zip(seen, numbers, strict=True)])
+
+    return over_taps(products, _repeated(x, channels), window)
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
