@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
-from kerasconv.ops.fusion import product, total
-from kerasconv.ops.windows import along, over_taps, overlap_of, pad_axes, sizes_of, taps
+from kerasconv.ops.algorithms.problem import Problem
+from kerasconv.ops.fusion import total
+from kerasconv.ops.windows import along, over_taps, overlap_of, pad, pad_axes, sizes_of
 
 _FOLDS = 8  # how many products are added before they are stored
+
+
+def workspace(p: Problem) -> float:
+    """Bytes: of the kernel gradient the products of all taps, added up once."""
+    return 4 * p.taps * p.positions * p.groups * p.filters / _FOLDS if p.operation == "kernel_gradient" else 0
 
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window) -> tf.Tensor:
@@ -51,21 +56,35 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window) -> tf.Tensor:
     """`dw_t = x_t dy`, summed over examples and positions.
 
-    A sum over all but the last axis is slow wherever it is compiled. So the positions along the first axis are cut into
-    `_FOLDS` pieces, which are added up elementwise; a product with a row of ones adds up the rest.
+    All taps in one loop: what they see is gathered, the taps being an axis before the channels. Fused, this is no copy
+    but an index, and a cell is read for all taps while it is in the cache. The positions along the first axis are cut
+    into `_FOLDS` pieces, which are added up in that loop, so that there is less to add up behind it.
     """
     channels = dy.shape[-1]
-    x = _repeated(x, channels)
-    positions = sizes_of(dy)[1]
-    piece = -(-positions // _FOLDS)
-    missing = piece * _FOLDS - positions  # so that all pieces are as long
+    piece = -(-sizes_of(dy)[1] // _FOLDS)
+    missing = piece * _FOLDS - sizes_of(dy)[1]  # so that all pieces are as long
     dy = pad_axes(dy, along(1, 0, missing, dy))
     (lo, hi), *pads = window.pads
-    window = replace(window, pads=((lo, hi + missing * window.strides[0]), *pads))
-    pieces = [slice(i * piece, (i + 1) * piece) for i in range(_FOLDS)]
-    sums = tf.concat([total([x_t[:, p] * dy[:, p] for p in pieces]) for x_t in taps(x, window)], 0)
-    sums = tf.reshape(sums, [math.prod(window.size), -1, channels])
-    return tf.reshape(product(tf.ones([1, sizes_of(sums)[1]], sums.dtype), sums), [*window.size, 1, channels])
+    x = pad(_repeated(x, channels), ((lo, hi + missing * window.strides[0]), *pads))
+    batch, *sizes = sizes_of(x)[:-1]
+    cells = _cells(window, (piece, *sizes_of(dy)[2:-1]), sizes)
+    further = piece * window.strides[0] * math.prod(sizes[1:])  # from a piece to the next
+    x = tf.reshape(x, [batch, math.prod(sizes), channels])
+    seen = [tf.gather(x, cells + i * further, axis=1) for i in range(_FOLDS)]
+    sums = total([x_i * dy[:, i * piece : (i + 1) * piece, ..., None, :] for i, x_i in enumerate(seen)])
+    return tf.reshape(tf.reduce_sum(sums, list(range(window.rank + 1))), [*window.size, 1, channels])
+
+
+def _cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
+    """The row-major index of the cell that each tap sees at each position, `(*O, taps)`."""
+    rank = window.rank
+    cells = tf.zeros([1] * (2 * rank), tf.int32)
+    for axis, (o, k, s, d) in enumerate(zip(positions, window.size, window.strides, window.dilation, strict=True)):
+        shape = [1] * (2 * rank)
+        shape[axis], shape[rank + axis] = o, k
+        seen = s * tf.range(o)[:, None] + d * tf.range(k)
+        cells += math.prod(sizes[axis + 1 :]) * tf.reshape(seen, shape)
+    return tf.reshape(cells, [*positions, math.prod(window.size)])
 
 
 def _repeated(x: tf.Tensor, channels: int) -> tf.Tensor:

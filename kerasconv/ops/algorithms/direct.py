@@ -40,7 +40,7 @@ def cost(p: Problem) -> float:
 def workspace(p: Problem) -> float:
     """Bytes: the products of all taps, which wait to be added up; or what each tap sees."""
     if p.depthwise:
-        return 0
+        return channelwise.workspace(p)
     width = p.filters if p.operation == "forward" else p.channels
     return 4 * p.taps * p.positions * p.groups * width
 
