@@ -12,7 +12,7 @@ run: .venv/installed
 test: .venv/installed-$(EXTRAS)
 	$(BIN)/python -m pytest --numprocesses 2
 
-# Every model of the zoo; `make test` has one of each family.
+# Every model of the zoo, of which `make test` has one of each family, and what else takes long.
 test-zoo: .venv/installed-$(EXTRAS)
 	$(BIN)/python -m pytest --numprocesses 2 -m large
 

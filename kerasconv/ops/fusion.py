@@ -14,7 +14,8 @@ So the first call never waits for a compiler, and a last batch of another size c
 Three traps of the plain graph: Grappler, TensorFlow's graph optimiser, rewrites chains of `+` into a sum that has lost
 its mark, and large `AddN` and `Pack` nodes to save memory. Hence `total` for sums, and `tf.concat` instead of
 `tf.stack`. And some things are better not fused: matrix products, which oneDNN computes faster (`product`), and pads,
-which would make every read a comparison (`unfused`).
+which would make every read a comparison (`unfused`); sums over leading axes and concatenations XLA does not fuse with
+what comes before them, so they cost a pass.
 """
 
 from __future__ import annotations

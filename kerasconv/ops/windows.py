@@ -29,7 +29,9 @@ from kerasconv.ops.fusion import total, unfused
 Region: TypeAlias = tuple[Stretch, ...]
 """A stretch along each axis."""
 
-_MOST_READ = 128  # taps of all regions together
+# When regions are worth their compilation.
+_MOST_TAPS = 128  # of all regions together
+_LEAST_POSITIONS = 16  # for each region, on average
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -146,8 +148,10 @@ def regions(x: tf.Tensor, window: Window) -> tuple[tuple[Stretch, ...], ...] | N
     if tf.executing_eagerly() or window.unpadded or not known:
         return None
     found = window.stretches(sizes)
-    read = math.prod(sum(len(stretch.taps) for stretch in axis) for axis in found)
-    return found if 0 < read <= _MOST_READ and all(stretch.taps for axis in found for stretch in axis) else None
+    taps = math.prod(sum(len(stretch.taps) for stretch in axis) for axis in found)
+    empty = any(not stretch.taps for axis in found for stretch in axis)
+    many = math.prod(window.output(sizes)) >= _LEAST_POSITIONS * math.prod(map(len, found))
+    return found if many and taps <= _MOST_TAPS and not empty else None
 
 
 def assembled(

@@ -120,6 +120,7 @@ def test_run_a_file_of_ones_own(command, photo, tmp_path):
     assert read(tmp_path / "blur.png").shape == (2 * 16, 2 * 20)
 
 
+@pytest.mark.large
 def test_run_gives_a_model_the_numbers_that_it_takes(command, photo, tmp_path):
     """Blue first, less the mean of ImageNet, for a network of `keras.applications`."""
     out = tmp_path / "maps.png"

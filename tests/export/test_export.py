@@ -216,6 +216,7 @@ def test_an_export_that_is_stopped_leaves_what_stood_there(to, number, tmp_path)
         assert contents(tmp_path) == before
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("to", ["to_onnx", "to_saved_model"])
 def test_an_export_that_is_killed_while_it_moves_leaves_the_old_or_the_new_one_whole(to, tmp_path):
     """The process is killed when it renames for the first time, the second time and so on, until it gets through."""
