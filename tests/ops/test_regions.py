@@ -1,4 +1,4 @@
-"""Regions of positions, each from the taps that see cells there, beside a padded input: bit for bit the same."""
+"""Regions of positions, each from the taps that see cells there, beside a padded input."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,10 @@ from kerasconv.ops import windows
 from tests.cases import WINDOWS
 
 CASES = [
-    c for c in WINDOWS if not c.window.unpadded and all(max(p) < e for p, e in zip(c.window.pads, c.window.extent))
+    case
+    for case in WINDOWS
+    if not case.window.unpadded
+    and all(max(pads) < extent for pads, extent in zip(case.window.pads, case.window.extent, strict=True))
 ]
 
 
