@@ -25,7 +25,7 @@ _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
 _algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
 _winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
-_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**24)
+_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**26)
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
@@ -88,18 +88,18 @@ def set_memory_limit(limit: int) -> None:
     """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
 
     Args:
-        limit: Bytes, at least one million; at first `2**24`, 16 MiB, which stays in a processor's cache. The kernel in
-            another form is not counted, and parts are single rows at the least. `"native"` does not heed it.
+        limit: Bytes, at least one million; at first `2**26`, 64 MiB. The kernel in another form is not counted, and
+            parts are single rows at the least. `"native"` does not heed it.
 
     Raises:
         ValueError: If it is no such number.
 
     Example:
         >>> import kerasconv
-        >>> kerasconv.config.set_memory_limit(64 * 2**20)
+        >>> kerasconv.config.set_memory_limit(32 * 2**20)
         >>> kerasconv.config.get_memory_limit()
-        67108864
-        >>> kerasconv.config.set_memory_limit(2**24)
+        33554432
+        >>> kerasconv.config.set_memory_limit(2**26)
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
         raise ValueError(

@@ -80,7 +80,7 @@ def test_turns_in_other_modes(monkeypatch, cut, mode):
 
 def test_the_memory_limit_is_kept():
     """Or at least as few rows are done at once as can be, which of a volume with large planes may still be too much."""
-    small = Case((112, 113), (3, 3), channels=64, filters=65, batch=16)
+    small = Case((112, 113), (3, 3), channels=64, filters=65, batch=64)
     large = Case((114, 130, 130), (3, 3, 3), channels=32, filters=64, batch=1)  # whose columns would take 6.3 GB
     for case, most in ((small, config.get_memory_limit()), (large, 2**28)):
         for name in OPERATIONS:
