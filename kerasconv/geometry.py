@@ -87,7 +87,10 @@ class Window:
         )
 
     def stretches(self, sizes: Sequence[int]) -> tuple[tuple[Stretch, ...], ...]:
-        """Along each axis of an input of these sizes, the positions in stretches at which the same taps see cells."""
+        """Along each axis of an input of these sizes, the positions in stretches at which the same taps see cells.
+
+        Pads may be negative here, and leave out cells.
+        """
         along_axes = []
         for axis, (n, o) in enumerate(zip(sizes, self.output(sizes), strict=True)):
             s, d, lo = self.strides[axis], self.dilation[axis], self.pads[axis][0]

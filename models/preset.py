@@ -26,13 +26,12 @@ import numpy as np
 from kerasconv.export import Preprocessing
 from kerasconv.export.artifacts import place, staged
 from kerasconv.models.info import preprocessing_of
-from kerasconv.models.variables import State, by_path, state_of
+from kerasconv.models.variables import State, assign, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import kerasconv
 from kerasconv import models
-from kerasconv.interop import structure
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
@@ -200,7 +199,7 @@ def preset_info(directory: str | os.PathLike[str]) -> PresetInfo:
 
 def load_weights(model: keras.Model, directory: str | os.PathLike[str], caller: str) -> None:
     """Puts the weights in a preset into a model: what a builder does with `weights=directory`."""
-    _assign(model, _Preset(directory, caller))
+    assign(model, _Preset(directory, caller).state, caller, exact=True)
 
 
 class _Preset:
@@ -352,34 +351,8 @@ class _Preset:
 
 def _load(preset: _Preset) -> keras.Model:
     model = _build(preset)
-    _assign(model, preset)
+    assign(model, preset.state, preset.caller, exact=True)
     return model
-
-
-def _assign(model: keras.Model, preset: _Preset) -> None:
-    """Assigns the weights in a preset, all or none."""
-    variables, state = by_path(model), preset.state
-    for path, variable in variables.items():
-        expected = (tuple(variable.shape), variable.dtype)
-        arrived = (state[path].shape, str(state[path].dtype)) if path in state else ("nothing",)
-        if arrived != expected:
-            layer, _, name = path.rpartition("/")
-            raise ValueError(
-                f"{preset.caller}: the weights must be those of this architecture. The first layer that differs is "
-                f"{layer!r}: its {name} has the shape {expected[0]} and type {expected[1]}. "
-                f"Received: {' and '.join(map(str, arrived))}."
-            )
-    left = [path for path in state if path not in variables]
-    if left:
-        raise ValueError(
-            f"{preset.caller}: the weights must be those of this architecture. It has no variable {left[0]!r}, the "
-            f"first of {len(left)} that are left over."
-        )
-    for path, variable in variables.items():
-        variable.assign(state[path])
-    for _, layer in structure.walk(model):
-        if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
-            layer.finalize_state()
 
 
 def _build(preset: _Preset) -> keras.Model:

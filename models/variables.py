@@ -18,10 +18,11 @@ LayerArrays = Mapping[str, Sequence[np.ndarray]]
 """Arrays by the name of their layer, in the order of its variables."""
 
 
-def check(model: keras.Model, state: State, caller: str) -> None:
+def check(model: keras.Model, state: State, caller: str, *, exact: bool = False) -> None:
     """Raises unless arrays are those for the variables of a model.
 
-    Axes of length one do not count: the kernel of a dense layer, (in, out), may come to a 1x1 convolution.
+    Unless it is to be `exact`, types do not count, nor do axes of length one: the kernel of a dense layer, (in, out),
+    may come to a 1x1 convolution.
 
     Raises:
         ValueError: If a variable has no array or one of another shape, or an array no variable; the first is named, in
@@ -29,12 +30,13 @@ def check(model: keras.Model, state: State, caller: str) -> None:
     """
     variables = by_path(model)
     for path, variable in variables.items():
-        arrived = state[path].shape if path in state else "nothing"
-        if arrived == "nothing" or _without_ones(arrived) != _without_ones(variable.shape):
+        expected, found = _kind(variable, exact), _kind(state[path], exact) if path in state else ("nothing",)
+        if found != expected and (exact or path not in state or _without_ones(found[0]) != _without_ones(expected[0])):
             layer, _, weight = path.rpartition("/")
             raise ValueError(
                 f"{caller}: the weights must be those of this architecture. The first layer that differs is {layer!r}: "
-                f"its {weight} has the shape {tuple(variable.shape)}. Received: {arrived}."
+                f"its {weight} has the shape {' and type '.join(map(str, expected))}. "
+                f"Received: {' and '.join(map(str, found))}."
             )
     left = [path for path in state if path not in variables]
     if left:
@@ -44,18 +46,23 @@ def check(model: keras.Model, state: State, caller: str) -> None:
         )
 
 
-def assign(model: keras.Model, state: State, caller: str) -> None:
+def assign(model: keras.Model, state: State, caller: str, *, exact: bool = False) -> None:
     """Assigns arrays to the variables of a model, all or none.
 
     Raises:
         ValueError: As in `check`.
     """
-    check(model, state, caller)
+    check(model, state, caller, exact=exact)
     for path, variable in by_path(model).items():
         variable.assign(np.reshape(state[path], variable.shape))
-    for layer in model.layers:
+    for _, layer in structure.walk(model):
         if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
             layer.finalize_state()
+
+
+def _kind(array: Any, exact: bool) -> tuple[Any, ...]:
+    """The shape of an array, and its type if that counts."""
+    return (tuple(array.shape), str(array.dtype)) if exact else (tuple(array.shape),)
 
 
 def _without_ones(shape: Sequence[int]) -> list[int]:

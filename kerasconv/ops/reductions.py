@@ -119,10 +119,11 @@ def _combined(
     two of which `k` is the sum.
     """
     (axis, *others) = axes
-    few = isinstance(window, AdaptiveWindow) or bool(others) or window.size[axis - 1] < _DOUBLING
-    if few and isinstance(window, Window) and len(axes) == window.rank:
-        return over_taps(lambda seen, _: combine(seen), x, window, outside)
-    if few or isinstance(window, AdaptiveWindow):
+    if isinstance(window, AdaptiveWindow):
+        return combine(_read(x, window, axes, outside))
+    if others or window.size[axis - 1] < _DOUBLING:
+        if len(axes) == window.rank:
+            return over_taps(lambda seen, _: combine(seen), x, window, outside)
         return combine(_read(x, window, axes, outside))
     k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
     x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)

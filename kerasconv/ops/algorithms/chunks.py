@@ -3,7 +3,7 @@
 An algorithm says how much it needs beside its tensors (`workspace`); the limit is `kerasconv.config.set_memory_limit`.
 What is too large is done for some examples at a time, or, where one is too large already, for some rows of it: outputs
 of a row need the inputs that its windows see, and inputs that the windows of two turns share get gradients from both.
-In a graph the turns are a loop, whose body is compiled once. Small turns also stay in the processor's cache.
+In a graph the turns are a loop, whose body is compiled once.
 """
 
 from __future__ import annotations
