@@ -115,7 +115,7 @@ def get_memory_limit() -> int:
     Example:
         >>> import kerasconv
         >>> kerasconv.config.get_memory_limit() // 2**20
-        16
+        64
     """
     return _memory_limit.get()
 
