@@ -41,8 +41,7 @@ def fused(function: _Function) -> _Function:
     @functools.wraps(function)
     def call(*args: Any) -> Any:
         if not tf.executing_eagerly():
-            with _jit_scope():
-                return function(*args)
+            return _in_graph(function, args)
         tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
         if sum(t.shape.num_elements() for t in tensors) < _SMALLEST_TO_COMPILE:
             return function(*args)
@@ -53,6 +52,26 @@ def fused(function: _Function) -> _Function:
     call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     del call.__wrapped__  # by which a tf.function that is given this one would find its way past it
     return call  # type: ignore[return-value]
+
+
+def _in_graph(function, args):
+    tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
+    options = tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
+    try:
+        hash(options)
+    except TypeError:
+        with _jit_scope():
+            return function(*args)
+    return _shared(function, options)(*[tf.stop_gradient(t) for t in tensors])
+
+
+@functools.lru_cache(maxsize=1024)
+def _shared(function, options):
+    def call(*tensors):
+        with _jit_scope():
+            return function(*tensors, *options)
+
+    return tf.function(call, autograph=False, experimental_attributes={"_noinline": True})
 
 
 def product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:

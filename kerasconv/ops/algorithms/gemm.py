@@ -43,7 +43,6 @@ def workspace(p: Problem) -> float:
     return 8 * p.taps * p.positions * p.groups * p.channels if p.taps > 1 else 0
 
 
-@fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = columns(x) w`."""
     columns = _unfold(to_batch(x, groups), window)
@@ -51,7 +50,6 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
     return to_channels(tf.reshape(y, [*sizes_of(columns)[:-1], y.shape[-1]]), groups)
 
 
-@fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = columns^T(dy w^T)`."""
     dy = to_batch(dy, groups)
@@ -59,7 +57,6 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     return to_channels(_fold(tf.reshape(columns, [*sizes_of(dy)[:-1], columns.shape[-1]]), window, sizes), groups)
 
 
-@fused
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw = columns(x)^T dy`."""
     columns = rows(_unfold(to_batch(x, groups), window), groups)
@@ -73,6 +70,7 @@ def _matrices(w: tf.Tensor, groups: int) -> tf.Tensor:
     return tf.reshape(w, [groups, -1, w.shape[-1]])
 
 
+@fused
 def _unfold(x: tf.Tensor, window: Window) -> tf.Tensor:
     """`(N, *S, C)` as `(N, *O, K C)`: the taps in row-major order, each with all its channels."""
     x = pad(x, window.pads)
@@ -81,6 +79,7 @@ def _unfold(x: tf.Tensor, window: Window) -> tf.Tensor:
     return x
 
 
+@fused
 def _fold(columns: tf.Tensor, window: Window, sizes: Sequence[Size]) -> tf.Tensor:
     """The transpose of `_unfold`: `(N, *O, K C)` back to `(N, *S, C)`, adding up where windows overlap."""
     for axis, (k, m) in enumerate(zip(window.size, window.padded(sizes), strict=True), start=1):
