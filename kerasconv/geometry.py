@@ -23,21 +23,6 @@ Pads: TypeAlias = tuple[tuple[Size, Size], ...]
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Neighbouring positions of a window along one axis, at which the same taps see cells, and all others padding.
-
-    Attributes:
-        first: The first of the positions.
-        count: How many there are.
-        taps: The taps that see cells.
-    """
-
-    first: int
-    count: int
-    taps: range
-
-
-@dataclass(frozen=True)
 class Window:
     """A window that slides over the spatial axes of a tensor: everything about it that is not data.
 
@@ -85,25 +70,6 @@ class Window:
             None if o is None else (o - 1) * s + e - lo - hi
             for o, e, s, (lo, hi) in zip(positions, self.extent, self.strides, self.pads, strict=True)
         )
-
-    def stretches(self, sizes: Sequence[int]) -> tuple[tuple[Stretch, ...], ...]:
-        """Along each axis of an input of these sizes, the positions in stretches at which the same taps see cells.
-
-        Pads may be negative here, and leave out cells.
-        """
-        along_axes = []
-        for axis, (n, o) in enumerate(zip(sizes, self.output(sizes), strict=True)):
-            s, d, lo = self.strides[axis], self.dilation[axis], self.pads[axis][0]
-            found: list[Stretch] = []
-            for i in range(o):
-                first = i * s - lo  # the cell of tap 0
-                inside = range(max(0, -(first // d)), min(self.size[axis], (n - 1 - first) // d + 1))
-                if found and found[-1].taps == inside:
-                    found[-1] = replace(found[-1], count=found[-1].count + 1)
-                else:
-                    found.append(Stretch(i, 1, inside))
-            along_axes.append(tuple(found))
-        return tuple(along_axes)
 
     def tensorflow_padding(self, sizes: Sequence[Size]) -> tuple[str, Pads]:
         """How to ask one of TensorFlow's own kernels for this window.

@@ -3,8 +3,6 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kerasconv import geometry
 from kerasconv.geometry import Window
@@ -118,17 +116,3 @@ def test_bad_data_format(data_format):
     assert str(error.value) == (
         f'conv: `data_format` must be "channels_last" or "channels_first". Received: data_format={data_format!r}.'
     )
-
-
-@given(
-    n=st.integers(1, 12), k=st.integers(1, 5), s=st.integers(1, 4), d=st.integers(1, 3), lo=st.integers(0, 6), hi=st.integers(0, 6)
-)  # fmt: skip
-def test_stretches_are_the_positions_by_the_taps_that_see_cells(n, k, s, d, lo, hi):
-    window = Window((k,), (s,), (d,), ((lo, hi),))
-    (positions,) = window.output((n,))
-    (stretches,) = window.stretches((n,))
-    seen = [tuple(stretch.taps) for stretch in stretches for _ in range(stretch.count)]
-    assert seen == [tuple(j for j in range(k) if 0 <= i * s - lo + j * d < n) for i in range(max(positions, 0))]
-    assert [stretch.first for stretch in stretches] == list(itertools.accumulate([0, *(x.count for x in stretches)]))[
-        :-1
-    ]

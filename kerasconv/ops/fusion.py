@@ -5,11 +5,12 @@ arithmetic. XLA fuses them into one loop. `fused` asks for it in the way that ea
 
 - under `jit_compile=True` everything is compiled already, and nothing is to be done;
 - in a plain graph, which is what Keras' `fit` runs on a CPU, the operations are marked by `jit_scope`. They stay
-  visible, standard operations, so that exporters read them; TensorFlow compiles them when shapes come back a second
-  time, and runs them as they are otherwise;
+  visible, standard operations, so that exporters read them; TensorFlow compiles them for the first shapes that it
+  meets, for others when they come back a second time, and runs them as they are otherwise;
 - in eager mode a function is compiled by itself, once it has met the same shapes twice before, and if they are large.
 
-So the first call never waits for a compiler, and a last batch of another size costs no compilation.
+So a last batch of another size costs no compilation. Compiling takes a tenth of a second and more for each of these
+passes, and tracing about as long: where layers have the same shapes, `shared` does both once for all of them.
 
 Three traps of the plain graph: Grappler, TensorFlow's graph optimiser, rewrites chains of `+` into a sum that has lost
 its mark, and large `AddN` and `Pack` nodes to save memory. Hence `total` for sums, and `tf.concat` instead of
@@ -41,7 +42,8 @@ def fused(function: _Function) -> _Function:
     @functools.wraps(function)
     def call(*args: Any) -> Any:
         if not tf.executing_eagerly():
-            return _in_graph(function, args)
+            with _jit_scope():
+                return function(*args)
         tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
         if sum(t.shape.num_elements() for t in tensors) < _SMALLEST_TO_COMPILE:
             return function(*args)
@@ -54,24 +56,36 @@ def fused(function: _Function) -> _Function:
     return call  # type: ignore[return-value]
 
 
-def _in_graph(function, args):
-    tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
-    options = tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
+def shared(function: _Function) -> _Function:
+    """Makes a function of tensors, followed by hashable arguments, one of the graph's: traced once for all its callers.
+
+    In a plain graph, calls with the same shapes and arguments become calls of one function of that graph, and what is
+    `fused` in it is compiled once for all of them. It has no gradient.
+    """
+
+    @functools.lru_cache(maxsize=1024)
+    def in_graph(options: tuple[Any, ...]) -> Callable[..., Any]:
+        return tf.function(
+            lambda *tensors: function(*tensors, *options), autograph=False, experimental_attributes={"_noinline": True}
+        )
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        tensors = [tf.stop_gradient(a) for a in args if isinstance(a, tf.Tensor)]
+        options = tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
+        if tf.executing_eagerly() or not _hashable(options):  # where sizes are tensors
+            return function(*args)
+        return in_graph(options)(*tensors)
+
+    return call  # type: ignore[return-value]
+
+
+def _hashable(options: Any) -> bool:
     try:
         hash(options)
     except TypeError:
-        with _jit_scope():
-            return function(*args)
-    return _shared(function, options)(*[tf.stop_gradient(t) for t in tensors])
-
-
-@functools.lru_cache(maxsize=1024)
-def _shared(function, options):
-    def call(*tensors):
-        with _jit_scope():
-            return function(*tensors, *options)
-
-    return tf.function(call, autograph=False, experimental_attributes={"_noinline": True})
+        return False
+    return True
 
 
 def product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:
@@ -90,6 +104,19 @@ def total(parts: Sequence[tf.Tensor]) -> tf.Tensor:
     if tf.executing_eagerly():
         return tf.add_n(parts)
     return functools.reduce(lambda a, b: tf.ensure_shape(a, a.shape) + b, parts)
+
+
+def kept(x: tf.Tensor) -> tf.Tensor:
+    """`x`, which XLA is to compute once, and not anew wherever a window that reads it has a tap.
+
+    XLA has no word for that, but does so with divisions, which it takes to be dear: hence one by a number that is
+    always 1, which only LLVM finds out, and leaves out. In a plain graph, what is `fused` is stored at its end anyway.
+    """
+    if tf.executing_eagerly():
+        return x
+    positive = x > 0
+    one = tf.cast(positive | ~positive, x.dtype)
+    return x / one if x.dtype.is_floating else tf.truncatediv(x, one)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -23,20 +23,17 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Size, Window
-from kerasconv.ops.fusion import fused, total
+from kerasconv.ops.fusion import fused, kept, total
 from kerasconv.ops.windows import (
     along,
-    over_taps,
     overlap,
     overlap_of,
     pad_axes,
     read,
     reals,
-    regions,
     sizes_of,
     taps,
     write,
@@ -122,8 +119,6 @@ def _combined(
     if isinstance(window, AdaptiveWindow):
         return combine(_read(x, window, axes, outside))
     if others or window.size[axis - 1] < _DOUBLING:
-        if len(axes) == window.rank:
-            return over_taps(lambda seen, _: combine(seen), x, window, outside)
         return combine(_read(x, window, axes, outside))
     k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
     x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
@@ -152,7 +147,7 @@ def _maxima(x: tf.Tensor, window: AnyWindow) -> list[tf.Tensor]:
     """The maxima over the axes of the first stage, theirs over those of the next, and so on."""
     maxima = []
     for axes in _stages(window):
-        x = _combined(x, window, axes, _largest, x.dtype.min)
+        x = kept(_combined(x, window, axes, _largest, x.dtype.min))
         maxima.append(x)
     return maxima
 
@@ -179,36 +174,39 @@ def _winners(*args: Any) -> list[tf.Tensor]:
     x, *maxima, window, only_first = args
     winners = []
     for axes, before, after in zip(_stages(window), [x, *maxima], maxima, strict=False):
-        if only_first and isinstance(window, Window) and len(axes) == window.rank and regions(before, window):
-            winners.append(over_taps(_first, before, window))
-            continue
         seen = _read(before, window, axes, before.dtype.min)
-        inside = _real_taps(before, window, axes)
         if only_first:
-            winners.append(_first(seen, range(len(seen)), inside))
+            winners.append(kept(_first(seen, _first_real(before, window, axes))))
         else:
             masks = [tf.equal(_comparable(tap), after) for tap in seen]
+            inside = _real_taps(before, window, axes)
             winners.append(
                 tf.concat([mask & real for mask, real in zip(masks, inside, strict=True)] if inside else masks, 0)
             )
     return winners
 
 
-def _first(taps: Sequence[tf.Tensor], numbers: Sequence[int], inside: Sequence[tf.Tensor] = ()) -> tf.Tensor:
-    """The number of the first of the largest taps; of the first that is inside if none is a number; -1 if none is.
-
-    Without `inside`, all are.
-    """
-    dtype = tf.int8 if max(numbers) < 128 else tf.int32
-    first = tf.constant(-1 if inside else numbers[0], dtype)
-    for t in range(len(inside) - 1, -1, -1):
-        first = tf.where(inside[t], tf.constant(t, dtype), first)
+def _first(taps: Sequence[tf.Tensor], otherwise: tf.Tensor) -> tf.Tensor:
+    """The number of the first of the largest taps, or what it is `otherwise`, if none of them is a number."""
+    dtype = tf.int8 if len(taps) <= 128 else tf.int32
+    first = tf.cast(otherwise, dtype)
     best = tf.constant(taps[0].dtype.min, taps[0].dtype)
-    for t, tap in zip(numbers, taps, strict=True):
+    for t, tap in enumerate(taps):
         better = tap > best
         first = tf.where(better, tf.constant(t, dtype), first)
         best = tf.where(better, tap, best)
     return first
+
+
+def _first_real(x: tf.Tensor, window: AnyWindow, axes: Sequence[int]) -> tf.Tensor:
+    """The number of the first tap of a stage that sees no padding, of a shape that broadcasts; -1 if none does."""
+    number = tf.zeros([], tf.int32)
+    for axis in axes:
+        first = tf.constant(-1)
+        for j, real in reversed(list(enumerate(reals(x, window, axis) or [True]))):
+            first = tf.where(real, j, first)
+        number = tf.where((number < 0) | (first < 0), -1, number * window.size[axis - 1] + first)
+    return number
 
 
 def _real_taps(x: tf.Tensor, window: AnyWindow, axes: Sequence[int]) -> list[tf.Tensor]:
@@ -247,13 +245,13 @@ def _routed(*args: Any) -> tf.Tensor:
     x, *winners, window, sizes = args
     zero = tf.zeros([], x.dtype)
 
-    def won(number: np.ndarray, x: tf.Tensor, winner: tf.Tensor) -> tf.Tensor:
-        return tf.where(tf.equal(winner, tf.constant(number, winner.dtype)), x, zero)
+    def won(tap: Any, x: tf.Tensor, winner: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.equal(winner, tf.cast(tap, winner.dtype)), x, zero)
 
     for axes, winner in zip(reversed(_stages(window)), reversed(winners), strict=True):
         at_once = isinstance(window, Window) and len(axes) == window.rank
         if at_once and winner.dtype != tf.bool:
-            return overlap_of(won, [x, winner], [0, -1], window, sizes)
+            return overlap_of(won, [x, winner], window, sizes)
         parts = [tf.where(mask, x, zero) for mask in _masks(winner, _taps_of(window, axes))]
         x = overlap(parts, window, sizes) if at_once else write(parts, window, axes[0], sizes[axes[0] - 1])
     return x
@@ -284,7 +282,7 @@ def _sums(*args: Any) -> tf.Tensor:
     x, *divisor, window = args
     for axes in _stages(window):
         x = _combined(x, window, axes, total, 0)
-    return x / divisor[0] if divisor else x
+    return kept(x / divisor[0] if divisor else x)
 
 
 def _spread(dy: tf.Tensor, window: AnyWindow, sizes: Sequence[Size], divisor: Any) -> tf.Tensor:
@@ -303,10 +301,7 @@ def _added_to_cells(*args: Any) -> tf.Tensor:
     x, *divisor, window, sizes = args
     x = x / divisor[0] if divisor else x
     if len(_stages(window)) == 1 and isinstance(window, Window):
-        zero = tf.zeros([], x.dtype)
-        return overlap_of(
-            lambda t, x: tf.where(t >= 0, x, zero) if t.size > 1 or t.min() < 0 else x, [x], [0], window, sizes
-        )
+        return overlap_of(lambda _, x: x, [x], window, sizes)
     for axes in reversed(_stages(window)):
         (axis,) = axes
         x = write([x] * window.size[axis - 1], window, axis, sizes[axis - 1])

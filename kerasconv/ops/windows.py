@@ -14,24 +14,17 @@ spatial axis is axis 1. Sizes are ints where known, else scalar tensors.
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasconv.geometry import AdaptiveWindow, Pads, Size, Stretch, Window, is_zero, positive, shares
-from kerasconv.ops.fusion import total, unfused
-
-Region: TypeAlias = tuple[Stretch, ...]
-"""A stretch along each axis."""
-
-# When regions are worth their compilation.
-_MOST_TAPS = 128  # of all regions together
-_LEAST_POSITIONS = 16  # for each region, on average
+from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
+from kerasconv.ops.fusion import kept, total, unfused
 
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
@@ -109,77 +102,13 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
 
 
 def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
-    """What each tap of the window sees of `x`, with all axes taken and padded: in row-major order."""
-    seen = [pad(x, window.pads, outside)]
+    """What each tap of the window sees of an `x` that is not padded, in row-major order: `outside` beyond the cells."""
+    if not _indexed(window, sizes_of(x)[1:-1]):
+        x, window = pad(x, window.pads, outside), replace(window, pads=((0, 0),) * window.rank)
+    seen = [x]
     for axis in range(1, window.rank + 1):
-        seen = [t for x in seen for t in take(x, window, axis)]
+        seen = _read(seen, window, axis, outside)
     return seen
-
-
-def over_taps(
-    combine: Callable[[Sequence[tf.Tensor], Sequence[int]], tf.Tensor], x: tf.Tensor, window: Window, outside: float = 0
-) -> tf.Tensor:
-    """`combine(taps, numbers)`, an elementwise function of what taps with these row-major numbers see.
-
-    It is given all `taps`, or in each of the `regions` those that see cells: `outside` must change nothing.
-    """
-    parts = regions(x, window)
-    if parts is None:
-        seen = taps(x, window, outside)
-        return combine(seen, range(len(seen)))
-
-    def of_region(region: Region) -> tf.Tensor:
-        offsets = offsets_in(region)
-        numbers = [int(np.ravel_multi_index(offset, window.size)) for offset in offsets]
-        return combine([tap_in(region, offset, x, window) for offset in offsets], numbers)
-
-    return assembled(of_region, parts)
-
-
-def regions(x: tf.Tensor, window: Window) -> tuple[tuple[Stretch, ...], ...] | None:
-    """Along each axis, stretches of positions at which the same taps see cells; `None` if `x` had better be padded.
-
-    A padded copy takes as long as several passes over its taps. Where these are fused, it is faster to compute the
-    borders by themselves, from the taps that see cells there: a window of 3x3 has nine regions. But each has to be
-    compiled, and without a compiler all are operations of their own.
-    """
-    sizes = sizes_of(x)[1:-1]
-    known = all(isinstance(n, int) for n in (*sizes, *(side for pair in window.pads for side in pair)))
-    if tf.executing_eagerly() or window.unpadded or not known:
-        return None
-    found = window.stretches(sizes)
-    taps = math.prod(sum(len(stretch.taps) for stretch in axis) for axis in found)
-    empty = any(not stretch.taps for axis in found for stretch in axis)
-    many = math.prod(window.output(sizes)) >= _LEAST_POSITIONS * math.prod(map(len, found))
-    return found if many and taps <= _MOST_TAPS and not empty else None
-
-
-def assembled(
-    part: Callable[[Region], tf.Tensor], stretches: Sequence[Sequence[Stretch]], axis: Callable[[int], int] = int
-) -> tf.Tensor:
-    """`part(region)` of all regions, joined along `axis(1)`, `axis(2)` and so on."""
-
-    def joined(chosen: Region) -> tf.Tensor:
-        if len(chosen) == len(stretches):
-            return part(chosen)
-        parts = [joined((*chosen, stretch)) for stretch in stretches[len(chosen)]]
-        return parts[0] if len(parts) == 1 else tf.concat(parts, axis(len(chosen) + 1))
-
-    return joined(())
-
-
-def offsets_in(region: Region) -> list[tuple[int, ...]]:
-    """The taps that see cells in a region, in row-major order."""
-    return list(itertools.product(*(stretch.taps for stretch in region)))
-
-
-def tap_in(region: Region, offset: Sequence[int], x: tf.Tensor, window: Window) -> tf.Tensor:
-    """What a tap sees in a region."""
-    cells = [slice(None)]
-    for stretch, j, s, d, (lo, _) in zip(region, offset, window.strides, window.dilation, window.pads, strict=True):
-        first = stretch.first * s + j * d - lo
-        cells.append(slice(first, first + (stretch.count - 1) * s + 1, s))
-    return x[tuple(cells)]
 
 
 def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
@@ -193,86 +122,58 @@ def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -
 
 
 def overlap_of(
-    part: Callable[..., tf.Tensor],
-    positions: Sequence[tf.Tensor],
-    fills: Sequence[float],
-    window: Window,
-    sizes: Sequence[Size],
+    part: Callable[..., tf.Tensor], positions: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]
 ) -> tf.Tensor:
     """`overlap` of parts that are elementwise functions of the same tensors, in one pass over memory.
 
-    What is elementwise may be shifted before as well as after: the tensors are padded once, and each cell reads those
-    positions whose windows it lies in. With a stride `s`, cell `u s + r` is read as cell `r` of the stretch `u`: tap
-    `j` reaches it from position `u - q` if `j d = q s + r`. So along an axis there are as many terms as strides fit
-    into a window, and the cells of a stretch differ by the tap only.
+    What is elementwise may be moved before as well as after: each cell reads those positions whose windows it lies in.
+    Along an axis these are `p = floor(i / s) - q` for cell `i` of the padded input, with `q s < e`, if a tap `j` is
+    there: `i = p s + j d`. So there are as many terms as strides fit into a window.
 
     Args:
-        part: Given the taps' row-major numbers, an array `(1, 1, s_1, 1, s_2, ..., 1)` with -2 where there is no tap,
-            and the tensors as seen by the cells, `(N, U_1, 1, U_2, 1, ..., C)`: what the positions write to the cells.
+        part: Given the row-major number of a tap and the tensors: what they write by this tap. In graphs of known sizes
+            the tensors are as seen by the cells, and the tap is a tensor of a shape that broadcasts to theirs.
         positions: Tensors `(N, *O, C)`, with a number for each position of the window.
-        fills: What each tensor has where there is no position; `part` must give zero for it, and for the tap -2.
         window: The window.
         sizes: Spatial sizes `S` of the input.
 
     Returns:
         Tensor `(N, *S, C)`.
     """
-    strides, longest = window.strides, [(e - 1) // s for e, s in zip(window.extent, window.strides, strict=True)]
-    pads, stretches = [], []  # pads are negative where there are positions that the first or last stretch does not need
-    for axis, (n, s, (lo, _), most) in enumerate(zip(sizes, strides, window.pads, longest, strict=True), start=1):
-        skipped = lo // s
-        stretches.append(-(-(lo + n) // s) - skipped)
-        pads.append((most - skipped, skipped + stretches[-1] - sizes_of(positions[0])[axis]))
-    back = Window(tuple(most + 1 for most in longest), (1,) * window.rank, (1,) * window.rank, tuple(pads))
-    whole: Sequence[Sequence[Stretch]] | None = regions(positions[0], back)
-    if whole is None:
-        added = [(positive(before), positive(after)) for before, after in pads]
-        positions = [pad(x, added, fill) for x, fill in zip(positions, fills, strict=True)]
-        back = replace(back, pads=tuple((lo - more, 0) for (lo, _), (more, _) in zip(pads, added, strict=True)))
-        whole = [(Stretch(0, u, range(most + 1)),) for u, most in zip(stretches, longest, strict=True)]
-    batch, channels = sizes_of(positions[0])[0], sizes_of(positions[0])[-1]
-    lead, last = strides[:-2], strides[-2:]  # TensorFlow broadcasts no more than two strided axes at once
-    phases = []
-    for phase in np.ndindex(*lead):
-
-        def cells(region: Region, phase: Sequence[int] = phase) -> tf.Tensor:
-            apart = [batch, *(n for stretch in region for n in (stretch.count, 1)), channels]
-            terms = []
-            for offset in offsets_in(region):
-                shift = [most - j for most, j in zip(longest, offset, strict=True)]
-                numbers = _tap_numbers(window, shift)[(slice(None), *_phase(phase))]
-                terms.append((numbers, offset))
-            terms = [term for term in terms if (term[0] >= 0).any()] or terms[:1]
-            return total(
-                [part(t, *(tf.reshape(tap_in(region, at, x, back), apart) for x in positions)) for t, at in terms]
-            )
-
-        stretched = [u * s for u, s in zip(stretches, (*[1] * len(lead), *last), strict=True)]
-        found = assembled(cells, whole, lambda axis: 2 * axis - 1)
-        phases.append(tf.reshape(found, [batch, *stretched, channels]))
-    x = interleave(phases, lead)
-    if max(strides) == 1:
-        return x
-    begin = [0, *(lo % s for (lo, _), s in zip(window.pads, strides, strict=True)), 0]
-    return tf.slice(x, begin, [batch, *sizes, channels])
+    outputs = sizes_of(positions[0])[1:-1]
+    if not (_indexed(window, sizes) and all(isinstance(o, int) for o in outputs)):
+        return overlap([part(t, *positions) for t in range(math.prod(window.size))], window, sizes)
+    terms: list[tuple[Any, list[tf.Tensor], Sequence[tf.Tensor]]] = [(0, [], positions)]
+    for axis, (k, n, o) in enumerate(zip(window.size, sizes, outputs, strict=True), start=1):
+        writers = _writers(window, axis, n, o)
+        terms = [
+            (number * k + tap, [*masks, *mask], [tf.gather(x, at, axis=axis) for x in xs])
+            for number, masks, xs in terms
+            for at, tap, mask in writers
+        ]
+    zero = tf.zeros([], positions[0].dtype)
+    parts = []
+    for number, masks, xs in terms:
+        x = part(number, *xs)
+        parts.append(tf.where(functools.reduce(tf.logical_and, masks), x, zero) if masks else x)
+    return kept(total(parts))
 
 
-def _phase(phase: Sequence[int]) -> Iterator[slice]:
-    """What takes one phase of the leading axes from `_tap_numbers`."""
-    for r in phase:
-        yield slice(None)
-        yield slice(r, r + 1)
-
-
-def _tap_numbers(window: Window, shift: Sequence[int]) -> np.ndarray:
-    """The tap by which a position `shift` stretches before reaches each cell of a stretch; see `overlap_of`."""
-    numbers = np.full(window.strides, -2)
-    for r in np.ndindex(*window.strides):
-        offsets = [q * s + r_ for q, s, r_ in zip(shift, window.strides, r, strict=True)]
-        taps = [divmod(offset, d) for offset, d in zip(offsets, window.dilation, strict=True)]
-        if all(rest == 0 and j < k for (j, rest), k in zip(taps, window.size, strict=True)):
-            numbers[r] = np.ravel_multi_index([j for j, _ in taps], window.size)
-    return numbers.reshape([1, *(n for s in window.strides for n in (1, s)), 1])
+def _writers(window: Window, axis: int, n: int, o: int) -> list[tuple[tf.Tensor, Any, list[tf.Tensor]]]:
+    """The terms of `overlap_of` along an axis: the position that each cell reads, its tap, and where there is one."""
+    k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
+    cells = np.arange(n) + window.pads[axis - 1][0]
+    writers: list[tuple[tf.Tensor, Any, list[tf.Tensor]]] = []
+    for q in range((e - 1) // s + 1):
+        at = cells // s - q
+        tap, beside = np.divmod(cells - at * s, d)
+        there = (at >= 0) & (at < o) & (tap < k) & (beside == 0)
+        if there.any() or not writers:
+            tap = np.minimum(tap, k - 1)
+            number = int(tap[0]) if (tap == tap[0]).all() else _column(tap, axis, window.rank)
+            mask = [] if there.all() else [_column(there, axis, window.rank)]
+            writers.append((tf.constant(at.clip(0, o - 1), tf.int32), number, mask))
+    return writers
 
 
 def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor:
@@ -293,12 +194,38 @@ def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor
 
 def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:
     """What each tap of the window sees along one axis of an `x` that is not padded: `outside` beyond the cells."""
+    return _read([x], window, axis, outside)
+
+
+def _read(xs: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int, outside: float) -> list[tf.Tensor]:
+    """`read` of several tensors of one shape."""
     if isinstance(window, Window):
-        with unfused():
-            x = pad_axes(x, along(axis, *window.pads[axis - 1], x), outside)
-        return take(x, window, axis)
-    cells, inside = _ragged(shares(window.sizes[axis - 1], window.positions[axis - 1]))
-    return _gather(x, cells, inside, axis, outside)
+        pads = window.pads[axis - 1]
+        if all(map(is_zero, pads)) or not _indexed(window, sizes_of(xs[0])[1:-1]):
+            with unfused():
+                xs = [pad_axes(x, along(axis, *pads, x), outside) for x in xs]
+            return [tap for x in xs for tap in take(x, window, axis)]
+    return _gather(xs, *_cells(window, axis, sizes_of(xs[0])[axis]), axis, outside)
+
+
+def _indexed(window: Window, sizes: Sequence[Size]) -> bool:
+    """Whether cells and positions had better be found by their indices than by slices of what is padded.
+
+    Padding is a copy, which takes as long as several passes over the taps. What is fused reads each cell by its index
+    instead, and knows where there is none. Without a compiler, slices are faster.
+    """
+    known = all(isinstance(n, int) and n > 0 for n in sizes)
+    return known and not tf.executing_eagerly() and all(isinstance(side, int) for pair in window.pads for side in pair)
+
+
+def _cells(window: Window | AdaptiveWindow, axis: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The cell that each tap sees at each position along an axis, `(positions, taps)`; and where it is there."""
+    if isinstance(window, AdaptiveWindow):
+        return _ragged(shares(window.sizes[axis - 1], window.positions[axis - 1]))
+    k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
+    lo, hi = window.pads[axis - 1]
+    cells = s * np.arange((n + lo + hi - e) // s + 1)[:, None] + d * np.arange(k) - lo
+    return cells.clip(0, n - 1), (cells >= 0) & (cells < n)
 
 
 def write(parts: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int, size: Size) -> tf.Tensor:
@@ -311,13 +238,16 @@ def write(parts: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int
     positions, inside = _ragged(shares(o, n))  # the windows in which each cell lies
     first = np.array([cells.start for cells in shares(n, o)])
     taps = np.arange(n)[:, None] - first[positions]  # as which of its cells each of them knows it
-    return total(_gather(tf.concat(parts, axis), np.where(inside, taps * o + positions, 0), inside, axis, 0))
+    return total(_gather([tf.concat(parts, axis)], np.where(inside, taps * o + positions, 0), inside, axis, 0))
 
 
 def reals(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int) -> list[tf.Tensor] | None:
     """For each tap, where `read` sees a cell of `x`, of a shape that broadcasts; `None` where it always does."""
     if window.unpadded:
         return None
+    if isinstance(window, AdaptiveWindow) or _indexed(window, sizes_of(x)[1:-1]):
+        _, inside = _cells(window, axis, x.shape[axis])
+        return [_column(there, axis, window.rank) for there in inside.T]
     ones = tf.ones([1] * axis + [sizes_of(x)[axis]] + [1] * (x.shape.rank - axis - 1))
     return [tap > 0 for tap in read(ones, window, axis)]
 
@@ -329,15 +259,28 @@ def _ragged(rows: Sequence[range]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(filled), np.array([[j < len(row) for j in range(longest)] for row in rows])
 
 
-def _gather(x: tf.Tensor, cells: np.ndarray, inside: np.ndarray, axis: int, outside: float) -> list[tf.Tensor]:
-    """For each column of `cells` those cells of `x` along an axis, or `outside` where they are not `inside`."""
-    shape = [-1, *[1] * (x.shape.rank - axis - 1)]
-    fill = tf.cast(outside, x.dtype)
+def _gather(
+    xs: Sequence[tf.Tensor], cells: np.ndarray, inside: np.ndarray, axis: int, outside: float
+) -> list[tf.Tensor]:
+    """For each column of `cells` those cells of each `x` along an axis, or `outside` where they are not `inside`."""
+    fill = tf.cast(outside, xs[0].dtype)
+    columns = [
+        (tf.constant(column, tf.int32), None if there.all() else _column(there, axis, xs[0].shape.rank - 2))
+        for column, there in zip(cells.T, inside.T, strict=True)
+    ]
     taps = []
-    for column, there in zip(cells.T, inside.T, strict=True):
-        tap = tf.gather(x, column, axis=axis)
-        taps.append(tap if there.all() else tf.where(tf.reshape(there, shape), tap, fill))
+    for x in xs:
+        for column, there in columns:
+            tap = tf.gather(x, column, axis=axis)
+            taps.append(tap if there is None else tf.where(there, tap, fill))
     return taps
+
+
+def _column(of_cells: np.ndarray, axis: int, rank: int) -> tf.Tensor:
+    """Something of each cell of an axis, of a shape that broadcasts to a tensor of so many spatial axes."""
+    shape = [1] * (rank + 2)
+    shape[axis] = len(of_cells)
+    return tf.constant(of_cells.reshape(shape), tf.bool if of_cells.dtype == bool else tf.int32)
 
 
 def along(axis: int, before: Size, after: Size, x: tf.Tensor) -> Pads:

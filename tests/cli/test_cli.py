@@ -133,6 +133,7 @@ def test_run_gives_a_model_the_numbers_that_it_takes(command, photo, tmp_path):
     np.testing.assert_array_equal(images.normalise(images.read(photo), None), pixels[0] / 255)
 
 
+@pytest.mark.large
 def test_preprocessing_is_exported(command, tmp_path):
     expected = models.model_info("line_detector").preprocessing
     assert command("export", "line_detector", "--format", "onnx", "-o", tmp_path / "a.onnx")[0] == 0
@@ -161,7 +162,9 @@ def test_options_of_an_export(command, tmp_path):
     assert proto.graph.input[0].name == "photo" and [d.dim_param or d.dim_value for d in dims][:2] == ["batch", 1]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("onnx", "detector.onnx"), ("savedmodel", "detector")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("onnx", "detector.onnx"), pytest.param("savedmodel", "detector", marks=pytest.mark.large)]
+)
 def test_export_and_verify(command, kind, name, tmp_path):
     path = tmp_path / name
     status, out, _ = command("export", "line_detector", "--format", kind, "-o", path)
@@ -256,6 +259,7 @@ def test_help_teaches(command):
     assert command("paint")[0] == 2
 
 
+@pytest.mark.large
 def test_demo(tmp_path):
     """The main job, whole, as its own process: what it prints, and that nobody else's log drowns it."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {"COLUMNS": "100"}

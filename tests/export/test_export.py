@@ -144,6 +144,7 @@ def test_a_reloaded_saved_model_trains_on(tmp_path):
     np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.large
 def test_verify_with_golden_data_and_with_a_model(tmp_path):
     model = models.line_detector()
     for path in (tmp_path / "model.onnx", tmp_path / "model"):
@@ -175,7 +176,7 @@ def unrepeatable():
     [
         (export.to_onnx, unconvertible, "to_onnx: every layer must have a counterpart in ONNX' standard operators of opset 18. Write a custom layer with `keras.ops`, or leave it out of the exported model. Received: model "),
         (export.to_onnx, unrepeatable, "to_onnx: ONNX Runtime must give what the Keras model gives, to a relative difference of 1e-05. Received: "),
-        (export.to_saved_model, unrepeatable, "to_saved_model: SavedModel must give what the Keras model gives, to a relative difference of 1e-05. Received: "),
+        pytest.param(export.to_saved_model, unrepeatable, "to_saved_model: SavedModel must give what the Keras model gives, to a relative difference of 1e-05. Received: ", marks=pytest.mark.large),
     ],
 )  # fmt: skip
 def test_a_failing_export_leaves_what_stood_there(to, broken, message, tmp_path):
@@ -192,6 +193,7 @@ def test_a_failing_export_leaves_what_stood_there(to, broken, message, tmp_path)
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 @pytest.mark.parametrize("to", ["to_onnx", "to_saved_model"])
+@pytest.mark.large
 def test_an_export_that_is_stopped_leaves_what_stood_there(to, number, tmp_path):
     """The process is stopped in the middle of its export, by a layer that does it when it is traced."""
     path = tmp_path / "model.onnx"
@@ -304,7 +306,7 @@ class TestBadInput:
             f"Received: path={path!r}, which does not exist."
         )
 
-    @pytest.mark.parametrize("to", [export.to_onnx, export.to_saved_model])
+    @pytest.mark.parametrize("to", [export.to_onnx, pytest.param(export.to_saved_model, marks=pytest.mark.large)])
     def test_verify_what_is_damaged(self, to, tmp_path):
         path = tmp_path / "model.onnx"
         to(models.line_detector(), path)

@@ -396,6 +396,7 @@ def test_weights_from_a_limit_on_stand_beside_the_file(limit, apart, tmp_path):
     assert [file.stat().st_size for file in tmp_path.glob("*.data")] == ([sum(apart)] if apart else [])
 
 
+@pytest.mark.large
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     """In another process, too."""
     script = """

@@ -50,7 +50,7 @@ def test_they_agree_in_float64(algorithm, case):
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-@pytest.mark.parametrize("cut", [chunks.Turns(2), chunks.Turns(1, 2)], ids=str)
+@pytest.mark.parametrize("cut", [chunks.Turns(2), pytest.param(chunks.Turns(1, 2), marks=pytest.mark.large)], ids=str)
 def test_turns_are_the_whole(monkeypatch, cut, case):
     """Some examples, or some rows of one, also where these share inputs or leave some out; in every mode."""
     monkeypatch.setattr(chunks, "turns", lambda algorithm, p: cut)

@@ -5,7 +5,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from tensorflow.python.eager import context
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from kerasconv import layers, ops
 from kerasconv.ops import fusion
@@ -59,7 +59,7 @@ def test_every_mode_and_every_call_gives_the_same(name):
 
 @pytest.mark.parametrize("known", [True, False], ids=["known batch", "unknown batch"])
 @pytest.mark.parametrize("name", ["depthwise", "max", "average"])
-def test_a_plain_graph_is_compiled(name, known):
+def test_a_plain_graph_is_compiled(name, known, tmp_path):
     """After some calls no arithmetic is left outside XLA's clusters, whatever Grappler did to it."""
     function, shape = LARGE[name]
     x = tf.constant(normal(*shape))
@@ -68,15 +68,35 @@ def test_a_plain_graph_is_compiled(name, known):
         input_signature=[tf.TensorSpec(shape if known else [None, *shape[1:]])],
         autograph=False,
     )
-    context.enable_run_metadata()
-    try:
+    for _ in range(2):
         compiled(x)
-        metadata = context.export_run_metadata()
-    finally:
-        context.disable_run_metadata()
-    operations = [node.op for graphs in metadata.function_graphs for g in graphs.partition_graphs for node in g.node]
+    with tf.profiler.experimental.Profile(str(tmp_path)):
+        compiled(x)
+    (file,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
+    space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    events = {p.event_metadata[e.metadata_id].name for p in space.planes for line in p.lines for e in line.events}
+    operations = {event.rpartition(":")[2] for event in events}
     assert "_XlaRun" in operations
-    assert not {"AddV2", "AddN", "Maximum", "SelectV2"} & set(operations)
+    assert not {"AddV2", "AddN", "Maximum", "SelectV2"} & operations
+
+
+def test_layers_of_one_shape_share_a_function():
+    """In a plain graph: each of the operations is traced once for all of them, and is there once."""
+    model = keras.Sequential(
+        [keras.Input((12, 13, 16)), *[layers.DepthwiseConv2D(3, padding="same") for _ in range(3)]]
+    )
+    x = tf.constant(normal(2, 12, 13, 16))
+
+    @tf.function(autograph=False)
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            y = model(x)
+        return tape.gradient(y, model.trainable_variables)
+
+    graph = gradients.get_concrete_function(x).graph.as_graph_def()
+    calls = [node.attr["f"].func.name for node in graph.node if node.op == "PartitionedCall"]
+    assert len(calls) == 3 * 3  # forward and two gradients
+    assert len(set(calls)) == 3
 
 
 def test_eager_compiles_what_comes_back(monkeypatch):

@@ -115,6 +115,7 @@ def test_a_stand_in_replaces_what_it_names_and_leaves_keras_alone():
     assert aim.drawn == {"Conv2D"}
 
 
+@pytest.mark.large
 def test_keras_tests_notice_a_wrong_answer():
     files = [str(keras_plugin.SOURCE / "layers/reshaping/zero_padding1d_test.py")]
     if not os.path.exists(files[0]):

@@ -150,6 +150,7 @@ def test_a_run_stops_and_keeps_its_best_epoch(few, tmp_path):
     assert_same_run(tmp_path / "early", tmp_path / "run")
 
 
+@pytest.mark.large
 def test_killed_and_resumed(few, tmp_path):
     """SIGKILL, somewhere behind the first epoch."""
     command = [
@@ -238,6 +239,7 @@ def test_a_resumed_run_must_be_the_same(few, tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.large
 def test_a_damaged_checkpoint(few, tmp_path):
     folder = tmp_path / "run"
     train(plan(few, epochs=1), folder)

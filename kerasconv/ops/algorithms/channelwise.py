@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms.problem import Problem
-from kerasconv.ops.fusion import total
-from kerasconv.ops.windows import along, over_taps, overlap_of, pad, pad_axes, sizes_of
+from kerasconv.ops.fusion import kept, total
+from kerasconv.ops.windows import along, overlap_of, pad, pad_axes, sizes_of, taps
 
 _FOLDS = 8  # how many products are added before they are stored
 
@@ -31,23 +31,19 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window) -> tf.Tensor:
     """`y = sum_t x_t w_t`, elementwise."""
     channels = w.shape[-1]
     weights = tf.unstack(tf.reshape(w, [-1, channels]))
-
-    def products(seen: Sequence[tf.Tensor], numbers: Sequence[int]) -> tf.Tensor:
-        return total([x_t * weights[t] for x_t, t in zip(seen, numbers, strict=True)])
-
-    return over_taps(products, _repeated(x, channels), window)
+    seen = taps(_repeated(x, channels), window)
+    return kept(total([x_t * w_t for x_t, w_t in zip(seen, weights, strict=True)]))
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = sum_t place_t(dy w_t)`, and the sum over the filters of a channel."""
     channels = w.shape[-1]
-    weights = tf.unstack(tf.reshape(w, [-1, channels]))
+    weights = tf.reshape(w, [-1, channels])
 
-    def part(numbers: np.ndarray, dy: tf.Tensor) -> tf.Tensor:
-        of_taps = [weights[t] if t >= 0 else tf.zeros_like(weights[0]) for t in numbers.reshape(-1)]
-        return dy * tf.reshape(tf.concat(of_taps, 0), [*numbers.shape[:-1], channels])
+    def part(tap: Any, dy: tf.Tensor) -> tf.Tensor:
+        return dy * (weights[tap] if isinstance(tap, int) else tf.gather(weights, tap[..., 0]))
 
-    dx = overlap_of(part, [dy], [0], window, sizes)
+    dx = overlap_of(part, [dy], window, sizes)
     if channels == groups:
         return dx
     return tf.reduce_sum(tf.reshape(dx, [*sizes_of(dx)[:-1], groups, channels // groups]), -1)

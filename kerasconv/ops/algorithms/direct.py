@@ -19,7 +19,7 @@ from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms import channelwise
 from kerasconv.ops.algorithms.groups import joined, kernels, rows, to_batch, to_channels
 from kerasconv.ops.algorithms.problem import Problem, seconds
-from kerasconv.ops.fusion import fused, product, total
+from kerasconv.ops.fusion import fused, product, shared, total
 from kerasconv.ops.windows import overlap, sizes_of, taps
 
 
@@ -45,6 +45,7 @@ def workspace(p: Problem) -> float:
     return 4 * p.taps * p.positions * p.groups * width
 
 
+@shared
 @fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = sum_t x_t w_t`, with `x_t` what tap `t` sees."""
@@ -56,6 +57,7 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
     return to_channels(tf.reshape(y, [*sizes_of(seen[0])[:-1], y.shape[-1]]), groups)
 
 
+@shared
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = sum_t place_t(dy w_t^T)`: what tap `t` saw gets back what it contributed."""
@@ -68,6 +70,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     return to_channels(overlap([tf.reshape(part, shape) for part in parts], window, sizes), groups)
 
 
+@shared
 @fused
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw_t = x_t^T dy`, summed over examples and positions."""

@@ -34,7 +34,7 @@ import tensorflow as tf
 from kerasconv.geometry import Size, Window, positive
 from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels
 from kerasconv.ops.algorithms.problem import Problem, problem, seconds
-from kerasconv.ops.fusion import fused, product, total, unfused
+from kerasconv.ops.fusion import fused, product, shared, total, unfused
 from kerasconv.ops.windows import interleave, pad, sizes_of, take
 
 ROWS = 4  # outputs of the larger tile along an axis
@@ -89,12 +89,14 @@ def workspace(p: Problem) -> float:
     return 4 * p.groups * _points(m, p.window) * (numbers + math.prod(_blocks(p.window)) * channels * filters)
 
 
+@shared
 @fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = A^T [(G w) * (B^T x)]`."""
     return _correlate(to_batch(x, groups), kernels(w, groups), window, groups)
 
 
+@shared
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx`: the correlation of `dy` with the mirrored kernel, padded so that it has the size of `x`."""
@@ -105,6 +107,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     return _correlate(to_batch(dy, groups), w, mirrored, groups)
 
 
+@shared
 @fused
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw = G^T [(B^T x) * (A dy)]`, with the products summed over all tiles."""
