@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from kerasconv import layers, ops
-from kerasconv.ops import fusion
+from kerasconv.ops import fusion, reductions
 
 
 def normal(*shape):
@@ -97,6 +97,25 @@ def test_layers_of_one_shape_share_a_function():
     calls = [node.attr["f"].func.name for node in graph.node if node.op == "PartitionedCall"]
     assert len(calls) == 3 * 3  # forward and two gradients
     assert len(set(calls)) == 3
+
+
+def test_xla_computes_winners_once(monkeypatch):
+    """One loop finds who won in each window, one hands them their gradients; left alone, XLA makes other plans."""
+
+    @tf.function(autograph=False, jit_compile=True)
+    def gradient(x, dy):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.max_pool(x, 3, 1, "same")
+        return tape.gradient(y, x, dy)
+
+    def loops(x):
+        text = gradient.experimental_get_compiler_ir(x, x)(stage="optimized_hlo")
+        return text[text.index("ENTRY") :].count(" fusion(")
+
+    assert loops(tf.ones([1, 8, 8, 4])) == 2
+    monkeypatch.setattr(reductions, "kept", lambda x: x)
+    assert loops(tf.ones([1, 8, 8, 5])) > 2
 
 
 def test_eager_compiles_what_comes_back(monkeypatch):

@@ -62,3 +62,13 @@ def test_a_window_of_nan(indexed):
     for a, b in zip(ours, expected, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(indexed)
+
+
+def test_windows_that_see_no_cell(indexed):
+    """As many as there are: nothing comes out of them, and nothing goes back."""
+    x, w = np.ones((2, 1, 1, 3)), np.ones((2, 2, 3, 1))
+    y, dx, dw = tf.function(
+        lambda *t: gradients(lambda x, w: ops.depthwise_conv(x, w, strides=7, padding=((5, 0), (5, 0))), *t)
+    )(tf.constant(x), tf.constant(w))
+    assert any(indexed)
+    assert not np.any(y) and not np.any(dx) and not np.any(dw)
