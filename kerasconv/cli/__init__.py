@@ -71,7 +71,7 @@ def list_command(
             f"list: some model must match. Received: {pattern!r}, task={task!r}, pretrained={pretrained!r}; "
             f"tasks are {', '.join(sorted({models.get_entry(name).task for name in models.list_models()}))}."
         )
-    console.print(tables.zoo(names))
+    console.print(tables.zoo(names, console.width))
 
 
 @app.command()

@@ -11,17 +11,24 @@ if TYPE_CHECKING:
     import keras
 
 
-def zoo(names: list[str]) -> Table:
-    """Models of the zoo, without building them."""
+_WIDE = 120  # columns of a terminal from which on the whole table of the zoo can be read
+
+
+def zoo(names: list[str], width: int) -> Table:
+    """Models of the zoo, without building them: in a narrow terminal without what `kerasconv show` has too."""
     from kerasconv import models
     from kerasconv.models.info import facts, title
 
-    fixed = (Column(title, no_wrap=True) for title in ("Model", "Task", "Input"))
-    table = Table(*fixed, _right("Parameters"), "What it is", "Paper")
+    wide = width >= _WIDE
+    more = [Column(title, no_wrap=True) for title in ("Task", "Input")] if wide else []
+    table = Table(
+        Column("Model", no_wrap=True), *more, _right("Parameters"), "What it is", *(["Paper"] if wide else [])
+    )
     for name in names:
         entry, summary = models.get_entry(name), facts().get(name)
         size, count = (shape(summary.input_shape), f"{summary.parameters:,}") if summary else ("", "")
-        table.add_row(name, entry.task, size, count, title(name), _short(entry.paper))
+        rest = [entry.task, size] if wide else []
+        table.add_row(name, *rest, count, title(name), *([_short(entry.paper)] if wide else []))
     return table
 
 

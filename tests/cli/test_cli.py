@@ -15,7 +15,7 @@ from kerasconv.export import Preprocessing
 from PIL import Image
 
 from kerasconv import cli, models
-from kerasconv.cli import images
+from kerasconv.cli import images, tables
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -54,6 +54,13 @@ def test_list(command):
         assert name in out
     assert re.search(r"line_detector +│ filter +│ 8 x 8 x 1 +│ +10 │ A 3x3 convolution .*│ The tutorial ", out)
     assert re.search(r"resnet18 +│ classification +│ 224 x 224 x 3 +│ +11,699,112 │ .*│ K. He et al., 2015 ", out)
+
+
+def test_list_in_a_narrow_terminal(monkeypatch):
+    monkeypatch.setattr(cli.console, "width", 80)
+    with cli.console.capture() as captured:
+        cli.console.print(tables.zoo(["resnet18", "lenet5"], cli.console.width))
+    assert re.search(r"^│ resnet18 │ +11,699,112 │ \S.*│$", captured.get(), re.MULTILINE)
 
 
 def test_list_some(command):
