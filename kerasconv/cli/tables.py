@@ -19,16 +19,21 @@ def zoo(names: list[str], width: int) -> Table:
     from kerasconv import models
     from kerasconv.models.info import facts, title
 
-    wide = width >= _WIDE
-    more = [Column(title, no_wrap=True) for title in ("Task", "Input")] if wide else []
-    table = Table(
-        Column("Model", no_wrap=True), *more, _right("Parameters"), "What it is", *(["Paper"] if wide else [])
-    )
+    columns = {
+        "Model": Column("Model", no_wrap=True),
+        "Task": Column("Task", no_wrap=True),
+        "Input": Column("Input", no_wrap=True),
+        "Parameters": _right("Parameters"),
+        "What it is": Column("What it is"),
+        "Paper": Column("Paper"),
+    }
+    shown = list(columns) if width >= _WIDE else ["Model", "Parameters", "What it is"]
+    table = Table(*(columns[column] for column in shown))
     for name in names:
         entry, summary = models.get_entry(name), facts().get(name)
         size, count = (shape(summary.input_shape), f"{summary.parameters:,}") if summary else ("", "")
-        rest = [entry.task, size] if wide else []
-        table.add_row(name, *rest, count, title(name), *([_short(entry.paper)] if wide else []))
+        row = dict(zip(columns, (name, entry.task, size, count, title(name), _short(entry.paper)), strict=True))
+        table.add_row(*(row[column] for column in shown))
     return table
 
 

@@ -44,10 +44,9 @@ def fused(function: _Function) -> _Function:
         if not tf.executing_eagerly():
             with _jit_scope():
                 return function(*args)
-        tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
+        tensors, options = _parted(args)
         if sum(t.shape.num_elements() for t in tensors) < _SMALLEST_TO_COMPILE:
             return function(*args)
-        options = tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
         eager = _eager(function, tuple((t.shape, t.dtype) for t in tensors), options)
         return eager(*tensors)
 
@@ -71,13 +70,18 @@ def shared(function: _Function) -> _Function:
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        tensors = [tf.stop_gradient(a) for a in args if isinstance(a, tf.Tensor)]
-        options = tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
+        tensors, options = _parted(args)
         if tf.executing_eagerly() or not _hashable(options):  # where sizes are tensors
             return function(*args)
-        return in_graph(options)(*tensors)
+        return in_graph(options)(*map(tf.stop_gradient, tensors))
 
     return call  # type: ignore[return-value]
+
+
+def _parted(args: Sequence[Any]) -> tuple[tuple[tf.Tensor, ...], tuple[Any, ...]]:
+    """The tensors among the arguments, and the options behind them."""
+    tensors = tuple(a for a in args if isinstance(a, tf.Tensor))
+    return tensors, tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
 
 
 def _hashable(options: Any) -> bool:

@@ -132,7 +132,8 @@ def overlap_of(
 
     Args:
         part: Given the row-major number of a tap and the tensors: what they write by this tap. In graphs of known sizes
-            the tensors are as seen by the cells, and the tap is a tensor of a shape that broadcasts to theirs.
+            the tensors are as seen by the cells; and where these have different taps, they are a tensor, of a shape
+            that broadcasts.
         positions: Tensors `(N, *O, C)`, with a number for each position of the window.
         window: The window.
         sizes: Spatial sizes `S` of the input.
@@ -168,7 +169,7 @@ def _writers(window: Window, axis: int, n: int, o: int) -> list[tuple[tf.Tensor,
         at = cells // s - q
         tap, beside = np.divmod(cells - at * s, d)
         there = (at >= 0) & (at < o) & (tap < k) & (beside == 0)
-        if there.any() or not writers:
+        if there.any() or not writers:  # at least one, if only of zeros
             tap = np.minimum(tap, k - 1)
             number = int(tap[0]) if (tap == tap[0]).all() else _column(tap, axis, window.rank)
             mask = [] if there.all() else [_column(there, axis, window.rank)]
