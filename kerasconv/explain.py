@@ -39,7 +39,7 @@ class Explanation:
                     f"{p.batch} x {'x'.join(map(str, p.output))}",
                     "x".join(map(str, p.window.size)),
                     f"{p.channels} -> {p.filters}{groups}",
-                    c.chosen,
+                    f"{c.chosen}, mirrored" if c.mirrored else c.chosen,
                     str(c.chunks),
                     ", ".join(reasons),
                 )

@@ -53,6 +53,19 @@ class Window:
         """Whether all pads are known to be zero."""
         return all(is_zero(side) for pair in self.pads for side in pair)
 
+    @property
+    def mirrored(self) -> Window | None:
+        """The window that sees in the output what each cell of the input has contributed to.
+
+        It makes the transpose of a convolution a convolution, with the kernel mirrored, and exists for strides of 1 and
+        pads smaller than the window.
+        """
+        sides = [(e - 1, side) for e, pair in zip(self.extent, self.pads, strict=True) for side in pair]
+        if max(self.strides) > 1 or not all(isinstance(side, int) and side <= most for most, side in sides):
+            return None
+        pads = tuple((e - 1 - lo, e - 1 - hi) for e, (lo, hi) in zip(self.extent, self.pads, strict=True))
+        return Window(self.size, self.strides, self.dilation, pads)
+
     def padded(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
         """Sizes of the padded input."""
         return tuple(None if n is None else n + lo + hi for n, (lo, hi) in zip(sizes, self.pads, strict=True))

@@ -26,6 +26,8 @@ import tensorflow as tf
 from kerasconv.geometry import AdaptiveWindow, Pads, Size, Window, is_zero, positive, shares
 from kerasconv.ops.fusion import kept, total, unfused
 
+VECTOR = 16  # numbers that one instruction handles: for fewer channels, a read by its index costs more than they do
+
 
 def sizes_of(x: tf.Tensor) -> list[Size]:
     """The shape of `x`: an int for each size that is known, a scalar tensor for each that is not."""
@@ -111,9 +113,24 @@ def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
     return seen
 
 
+def index_of_cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
+    """The row-major index of the cell that each tap sees at each position, `(positions, taps)`; pads are not heeded."""
+    rank = window.rank
+    first, ahead = tf.zeros([1] * rank, tf.int32), tf.zeros([1] * rank, tf.int32)
+    for axis, (o, k, s, d) in enumerate(zip(positions, window.size, window.strides, window.dilation, strict=True)):
+        cells, line = math.prod(sizes[axis + 1 :]), [1] * rank
+        line[axis] = -1
+        first += tf.reshape(tf.range(o) * (s * cells), line)
+        ahead += tf.reshape(tf.range(k) * (d * cells), line)
+    return tf.reshape(first, [-1, 1]) + tf.reshape(ahead, [-1])
+
+
 def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
     """The transpose of `taps`: adds up what each tap writes to an input of spatial sizes `sizes`."""
     parts = list(parts)
+    mirrored, (_, *outputs, channels) = window.mirrored, sizes_of(parts[0])
+    if mirrored and channels >= VECTOR and _indexed(mirrored, outputs):
+        return kept(total([_tap(part, mirrored, tap) for tap, part in enumerate(reversed(parts))]))
     padded = window.padded(sizes)
     for axis in range(window.rank, 0, -1):
         k = window.size[axis - 1]
@@ -158,6 +175,14 @@ def overlap_of(
         x = part(number, *xs)
         parts.append(tf.where(functools.reduce(tf.logical_and, masks), x, zero) if masks else x)
     return kept(total(parts))
+
+
+def _tap(x: tf.Tensor, window: Window, tap: int) -> tf.Tensor:
+    """What one tap sees, given its row-major number, where `taps` would find it by indices."""
+    for axis, j in enumerate(np.unravel_index(tap, window.size), start=1):
+        cells, inside = _cells(window, axis, sizes_of(x)[axis])
+        (x,) = _gather([x], cells[:, j : j + 1], inside[:, j : j + 1], axis, 0)
+    return x
 
 
 def _writers(window: Window, axis: int, n: int, o: int) -> list[tuple[tf.Tensor, Any, list[tf.Tensor]]]:

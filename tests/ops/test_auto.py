@@ -1,6 +1,7 @@
 """Which algorithm is chosen, how exact the fast ones are, what they refuse, and operations in parts."""
 
 import functools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_they_agree_in_float64(algorithm, case):
 @pytest.mark.parametrize("cut", [chunks.Turns(2), pytest.param(chunks.Turns(1, 2), marks=pytest.mark.large)], ids=str)
 def test_turns_are_the_whole(monkeypatch, cut, case):
     """Some examples, or some rows of one, also where these share inputs or leave some out; in every mode."""
-    monkeypatch.setattr(chunks, "turns", lambda algorithm, p: cut)
+    monkeypatch.setattr(chunks, "turns", lambda *_: cut)
     for name, arguments in operations(case):
         expected = getattr(direct, name)(*arguments)
         tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
@@ -67,7 +68,7 @@ def test_turns_are_the_whole(monkeypatch, cut, case):
 @pytest.mark.parametrize("mode", ["xla", "unknown batch", "unknown batch, xla"])
 def test_turns_in_other_modes(monkeypatch, cut, mode):
     """Three examples in turns of two: one is left over, which a graph may learn only when it runs."""
-    monkeypatch.setattr(chunks, "turns", lambda algorithm, p: cut)
+    monkeypatch.setattr(chunks, "turns", lambda *_: cut)
     case = Case((9, 8), (3, 2), strides=(2, 1), padding="same", batch=3)
     for name, arguments in operations(case):
         tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
@@ -86,6 +87,8 @@ def test_the_memory_limit_is_kept():
         for name in OPERATIONS:
             p = problem(name, case.batch, case.output, case.window, 1, case.channels, case.filters)
             for algorithm in (direct, gemm, winograd):
+                if algorithm is winograd and name == "input_gradient":
+                    p = p.mirrored  # as `auto` has it
                 cut = chunks.turns(algorithm, p)
                 of_a_turn = replace(p, batch=cut.examples, output=(cut.rows or p.output[0], *p.output[1:]))
                 assert algorithm.workspace(of_a_turn) <= 1.1 * most  # a tenth for the kernel in another form
@@ -99,7 +102,7 @@ def test_one_turn(shape):
 
 
 def test_a_lower_limit_gives_the_same():
-    x, w = np.random.default_rng(0).normal(size=(2, 40, 41, 16)), np.random.default_rng(1).normal(size=(3, 3, 16, 32))
+    x, w = np.random.default_rng(0).normal(size=(5, 40, 41, 16)), np.random.default_rng(1).normal(size=(3, 3, 16, 32))
     expected = ops.conv(x, w)
     limit = config.get_memory_limit()
     try:
@@ -139,7 +142,7 @@ CHOICES = [
     (Case((224, 225), (3, 3), padding="same", channels=3, filters=64, batch=8), ["gemm"] * 3),
     (
         Case((56, 57), (3, 3), strides=2, padding="same", channels=128, filters=128, batch=8),
-        ["direct", "gemm", "direct"],
+        ["gemm"] * 3,
     ),
     (Case((56, 57), (3, 3), padding="same", groups=128, channels=1, filters=1, batch=8), ["direct"] * 3),
 ]
@@ -152,7 +155,8 @@ def test_choices(case, expected):
     assert [c.problem.operation for c in explanation.choices] == list(OPERATIONS)
     assert [c.chosen for c in explanation.choices] == expected
     for c in explanation.choices:
-        assert c.milliseconds[c.chosen] == min(c.milliseconds.values())
+        others = {name: ms for name, ms in c.milliseconds.items() if name not in (c.chosen, "winograd")}
+        assert c.milliseconds[c.chosen] < min(others.values(), default=math.inf)
     first, *lines = str(explanation).splitlines()
     assert first.split() == [
         *("operation", "positions", "kernel", "channels", "algorithm", "parts", "estimates", "in", "ms,", "refusals")
@@ -173,7 +177,7 @@ def test_winograd_is_switched_off():
 
 def test_winograd_is_for_float32_and_what_is_widened_to_it():
     for dtype, expected in (("float64", False), ("float32", True), ("float16", True)):
-        x, w = tf.zeros([2, 28, 28, 64], dtype), tf.zeros([3, 3, 64, 64], dtype)
+        x, w = tf.zeros([8, 28, 28, 128], dtype), tf.zeros([3, 3, 128, 128], dtype)
         with auto.choices() as found:
             ops.conv(x, w, padding="same")
         assert [c.chosen == "winograd" for c in found] == [expected]

@@ -2,8 +2,10 @@
 
 Each algorithm estimates its own time (`cost`), from the operations it needs and the numbers it moves. The rates in
 `problem.py` and the figures in the estimates were fitted to measurements, which `python -m benchmarks.algorithms`
-repeats. `native` is never chosen; `winograd` only in float32 (and what is widened to it), unless
-`kerasconv.config.set_winograd(False)`. `kerasconv.explain_algorithm` shows what was chosen, and why.
+repeats. Each may also take the problem with the roles of inputs and outputs exchanged (`Problem.mirrored`).
+
+`native` is never chosen; `winograd` only in float32 (and what is widened to it) and where it saves an eighth of the
+time, unless `kerasconv.config.set_winograd(False)`. `kerasconv.explain_algorithm` shows what was chosen, and why.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ import tensorflow as tf
 from kerasconv import config
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms import chunks, direct, fft, gemm, winograd
+from kerasconv.ops.algorithms.groups import turned
 from kerasconv.ops.algorithms.problem import Problem, problem
 from kerasconv.ops.windows import sizes_of
 
 _CANDIDATES = {"gemm": gemm, "direct": direct, "winograd": winograd, "fft": fft}
 
 _WORTH_TRANSFORMING = 16
+_WORTH_ITS_DIGITS = 0.87  # of the time of the next best: for more, winograd is not worth its errors and its compilation
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Choice:
         chosen: The name of the algorithm.
         milliseconds: The estimate of each candidate.
         refusals: Why the others are none.
+        mirrored: Whether it is handed the problem with the roles of inputs and outputs exchanged.
         chunks: Into how many parts the problem is cut to stay within the limit of memory.
     """
 
@@ -44,6 +49,7 @@ class Choice:
     milliseconds: dict[str, float]
     refusals: dict[str, str]
     chunks: int
+    mirrored: bool = False
 
 
 _choices: ContextVar[list[Choice] | None] = ContextVar("kerasconv_choices", default=None)
@@ -63,29 +69,39 @@ def choices() -> Iterator[list[Choice]]:
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y`, by the best algorithm."""
     p = problem("forward", x.shape[0], window.output(sizes_of(x)[1:-1]), window, *_widths(w, groups))
-    return chunks.forward(_best(p, x.dtype), x, w, window, groups)
+    algorithm, mirrored = _best(p, x.dtype)
+    if mirrored:
+        sizes = window.output(sizes_of(x)[1:-1])
+        return chunks.input_gradient(algorithm, x, turned(w, groups), mirrored.window, groups, sizes)
+    return chunks.forward(algorithm, x, w, window, groups)
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx`, by the best algorithm."""
     p = problem("input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, *_widths(w, groups))
-    return chunks.input_gradient(_best(p, dy.dtype), dy, w, window, groups, sizes)
+    algorithm, mirrored = _best(p, dy.dtype)
+    if mirrored:
+        return chunks.forward(algorithm, dy, turned(w, groups), mirrored.window, groups)
+    return chunks.input_gradient(algorithm, dy, w, window, groups, sizes)
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw`, by the best algorithm."""
     widths = groups, x.shape[-1] // groups, dy.shape[-1] // groups
     p = problem("kernel_gradient", x.shape[0], sizes_of(dy)[1:-1], window, *widths)
-    return chunks.kernel_gradient(_best(p, x.dtype), x, dy, window, groups)
+    algorithm, mirrored = _best(p, x.dtype)
+    if mirrored:
+        return turned(chunks.kernel_gradient(algorithm, dy, x, mirrored.window, groups), groups)
+    return chunks.kernel_gradient(algorithm, x, dy, window, groups)
 
 
 def _widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
     return groups, w.shape[-2], w.shape[-1] // groups
 
 
-def _best(p: Problem, dtype: tf.DType) -> Any:
-    """The candidate with the lowest estimate; of equal ones the first."""
-    estimates, refusals = {}, {}
+def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
+    """The candidate with the lowest estimate, of equal ones the first; and the mirrored problem, if that takes less."""
+    estimates, refusals, forms = {}, {}, {}
     for name, algorithm in _CANDIDATES.items():
         reason = algorithm.refusal(p.window, p.groups, p.channels) if hasattr(algorithm, "refusal") else None
         if name == "winograd" and not config.get_winograd():
@@ -99,9 +115,13 @@ def _best(p: Problem, dtype: tf.DType) -> Any:
         if reason:
             refusals[name] = reason
         else:
-            estimates[name] = 1000 * algorithm.cost(p)
-    chosen = min(estimates, key=lambda name: estimates[name])
+            of_both = {form: algorithm.cost(form) for form in (p, p.mirrored) if form}
+            forms[name] = min(of_both, key=lambda form: (of_both[form], form.operation == "input_gradient"))
+            estimates[name] = 1000 * of_both[forms[name]]
+    chosen = min(estimates, key=lambda name: estimates[name] / (_WORTH_ITS_DIGITS if name == "winograd" else 1))
+    form = forms[chosen]
     found = _choices.get()
     if found is not None:
-        found.append(Choice(p, chosen, estimates, refusals, chunks.turns(_CANDIDATES[chosen], p).count(p)))
-    return _CANDIDATES[chosen]
+        turns = chunks.turns(_CANDIDATES[chosen], form, dtype).count(form)
+        found.append(Choice(p, chosen, estimates, refusals, turns, form is not p))
+    return _CANDIDATES[chosen], form if form is not p else None

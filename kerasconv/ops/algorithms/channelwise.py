@@ -17,7 +17,7 @@ import tensorflow as tf
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms.problem import Problem
 from kerasconv.ops.fusion import kept, total
-from kerasconv.ops.windows import along, overlap_of, pad, pad_axes, sizes_of, taps
+from kerasconv.ops.windows import along, index_of_cells, overlap_of, pad, pad_axes, sizes_of, taps
 
 _FOLDS = 8  # how many products are added before they are stored
 
@@ -63,24 +63,13 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window) -> tf.Tensor:
     (lo, hi), *pads = window.pads
     x = pad(_repeated(x, channels), ((lo, hi + missing * window.strides[0]), *pads))
     batch, *sizes = sizes_of(x)[:-1]
-    cells = _cells(window, (piece, *sizes_of(dy)[2:-1]), sizes)
+    positions = [piece, *sizes_of(dy)[2:-1]]
+    cells = tf.reshape(index_of_cells(window, positions, sizes), [*positions, -1])
     further = piece * window.strides[0] * math.prod(sizes[1:])  # from a piece to the next
     x = tf.reshape(x, [batch, math.prod(sizes), channels])
     seen = [tf.gather(x, cells + i * further, axis=1) for i in range(_FOLDS)]
     sums = total([x_i * dy[:, i * piece : (i + 1) * piece, ..., None, :] for i, x_i in enumerate(seen)])
     return tf.reshape(tf.reduce_sum(sums, list(range(window.rank + 1))), [*window.size, 1, channels])
-
-
-def _cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
-    """The row-major index of the cell that each tap sees at each position, `(*O, taps)`."""
-    rank = window.rank
-    cells = tf.zeros([1] * (2 * rank), tf.int32)
-    for axis, (o, k, s, d) in enumerate(zip(positions, window.size, window.strides, window.dilation, strict=True)):
-        shape = [1] * (2 * rank)
-        shape[axis], shape[rank + axis] = o, k
-        seen = s * tf.range(o)[:, None] + d * tf.range(k)
-        cells += math.prod(sizes[axis + 1 :]) * tf.reshape(seen, shape)
-    return tf.reshape(cells, [*positions, math.prod(window.size)])
 
 
 def _repeated(x: tf.Tensor, channels: int) -> tf.Tensor:

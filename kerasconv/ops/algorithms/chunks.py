@@ -39,7 +39,7 @@ class Turns:
         return max(1, math.ceil(p.batch / examples)) * math.ceil(p.output[0] / rows)
 
 
-def turns(algorithm: Any, p: Problem) -> Turns:
+def turns(algorithm: Any, p: Problem, dtype: tf.DType = tf.float32) -> Turns:
     """How the problem is cut to stay within the limit.
 
     Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a
@@ -48,7 +48,7 @@ def turns(algorithm: Any, p: Problem) -> Turns:
     """
     if not hasattr(algorithm, "workspace") or not p.sized:
         return Turns()
-    one, two = (algorithm.workspace(replace(p, batch=n)) for n in (1, 2))
+    one, two = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (1, 2))  # which counts float32
     limit = max(config.get_memory_limit(), 2 * one - two)
     each = max(two - one, 1)
     least = getattr(algorithm, "ROWS", 1)
@@ -60,7 +60,7 @@ def turns(algorithm: Any, p: Problem) -> Turns:
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`algorithm.forward`, in turns if need be."""
     output = window.output(sizes_of(x)[1:-1])
-    cut = _turns(algorithm, "forward", x.shape[0], output, window, groups, *w.shape[-2:])
+    cut = _turns(algorithm, "forward", x.shape[0], output, window, groups, *w.shape[-2:], dtype=x.dtype)
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
         return _forward_by_rows(algorithm, _span(x, 0, first, n), w, window, groups, cut.rows)
@@ -86,7 +86,9 @@ def input_gradient(
     algorithm: Any, dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
 ) -> tf.Tensor:
     """`algorithm.input_gradient`, in turns if need be."""
-    cut = _turns(algorithm, "input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, groups, *w.shape[-2:])
+    cut = _turns(
+        algorithm, "input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, groups, *w.shape[-2:], dtype=dy.dtype
+    )
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
         return _input_gradient_by_rows(algorithm, _span(dy, 0, first, n), w, window, groups, sizes, cut.rows)
@@ -122,7 +124,9 @@ def _input_gradient_by_rows(
 def kernel_gradient(algorithm: Any, x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`algorithm.kernel_gradient`, in turns if need be."""
     output, channels = sizes_of(dy)[1:-1], x.shape[-1] // groups
-    cut = _turns(algorithm, "kernel_gradient", x.shape[0], output, window, groups, channels, dy.shape[-1])
+    cut = _turns(
+        algorithm, "kernel_gradient", x.shape[0], output, window, groups, channels, dy.shape[-1], dtype=x.dtype
+    )
     zero = [*window.size, channels, dy.shape[-1]]
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
@@ -148,10 +152,11 @@ def _turns(
     groups: int,
     channels: int,
     filters: int,
+    dtype: tf.DType,
 ) -> Turns:
     if isinstance(batch, int) and batch == 0:
         return Turns()
-    return turns(algorithm, problem(operation, batch, output, window, groups, channels, filters // groups))
+    return turns(algorithm, problem(operation, batch, output, window, groups, channels, filters // groups), dtype)
 
 
 def _joined(

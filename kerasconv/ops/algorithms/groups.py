@@ -44,6 +44,14 @@ def joined(w: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     return tf.reshape(w, [*size, channels, groups * filters])
 
 
+def turned(w: tf.Tensor, groups: int) -> tf.Tensor:
+    """The kernel of the transpose, `(*K, F, G C)`: with the taps in opposite order, channels and filters exchanged."""
+    *size, channels, filters = w.shape
+    w = tf.reverse(tf.reshape(w, [*size, channels, groups, filters // groups]), list(range(len(size))))
+    rank = len(size)
+    return tf.reshape(tf.transpose(w, [*range(rank), rank + 2, rank + 1, rank]), [*size, -1, groups * channels])
+
+
 def rows(x: tf.Tensor, groups: int) -> tf.Tensor:
     """`(G N, *S, C)` as one matrix per group, `(G, N S, C)`."""
     return tf.reshape(x, [groups, -1, x.shape[-1]])

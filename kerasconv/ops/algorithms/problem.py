@@ -55,6 +55,21 @@ class Problem:
         return math.prod(self.window.size)
 
     @property
+    def mirrored(self) -> Problem | None:
+        """The same sums with the roles of inputs and outputs exchanged.
+
+        A convolution in steps of one is the input gradient of another, whose kernel is mirrored, and the other way
+        round; and its kernel gradient is the mirrored one of that other. What an algorithm lays out of one side may be
+        less of the other.
+        """
+        window, exchanged = self.window.mirrored, {"forward": "input_gradient", "input_gradient": "forward"}
+        if self.taps == 1 or self.depthwise or not window:
+            return None
+        operation = exchanged.get(self.operation, self.operation)
+        output = self.window.input(self.output)
+        return Problem(operation, self.batch, output, window, self.groups, self.filters, self.channels, self.sized)
+
+    @property
     def depthwise(self) -> bool:
         """Whether each group has but one input channel."""
         return self.groups > 1 and self.channels == 1
@@ -76,7 +91,7 @@ def problem(
     return Problem(operation, batch, known, window, groups, channels, filters, sized)
 
 
-def seconds(operations: float, narrowest: int, numbers: float, products: int = 1) -> float:
+def seconds(operations: float, narrowest: float, numbers: float, products: int = 1) -> float:
     """About how long products of matrices and passes over memory take.
 
     Args:

@@ -27,12 +27,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window, positive
-from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels
+from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels, turned
 from kerasconv.ops.algorithms.problem import Problem, problem, seconds
 from kerasconv.ops.fusion import fused, product, shared, total, unfused
 from kerasconv.ops.windows import interleave, pad, sizes_of, take
@@ -69,24 +70,30 @@ def refusal(window: Window, groups: int, channels: int) -> str | None:
         return "it takes strides and dilations of 1 only"
     if max(window.size) == 1:
         return "a kernel of one tap has nothing to save"
-    sides = [(k - 1, side) for k, pair in zip(window.size, window.pads, strict=True) for side in pair]
-    if not all(isinstance(side, int) and side <= most for most, side in sides):
+    if not window.mirrored:
         return "it takes pads smaller than the kernel only"
     return None
 
 
 def cost(p: Problem) -> float:
     """Seconds, about."""
-    channels, filters = (p.filters, p.channels) if p.operation == "input_gradient" else (p.channels, p.filters)
-    return p.groups * min(_work(p.window, p.output, p.batch, channels, filters, m) for m in (2, 4))
+    output, channels, filters = _correlation(p)
+    return p.groups * min(_work(p.window, output, p.batch, channels, filters, m) for m in (2, 4))
 
 
 def workspace(p: Problem) -> float:
     """Bytes: the transformed inputs and outputs."""
-    channels, filters = (p.filters, p.channels) if p.operation == "input_gradient" else (p.channels, p.filters)
-    m = _tile(p.window, p.output, p.batch, channels, filters)
-    numbers = _tiles(p.window, p.output, m) * p.batch * (2 * math.prod(_blocks(p.window)) * channels + 2 * filters)
+    output, channels, filters = _correlation(p)
+    m = _tile(p.window, output, p.batch, channels, filters)
+    numbers = _tiles(p.window, output, m) * p.batch * (2 * math.prod(_blocks(p.window)) * channels + 2 * filters)
     return 4 * p.groups * _points(m, p.window) * (numbers + math.prod(_blocks(p.window)) * channels * filters)
+
+
+def _correlation(p: Problem) -> tuple[tuple[int, ...], int, int]:
+    """Positions, channels and filters of the correlation that it is: that of the input gradient makes inputs."""
+    if p.operation == "input_gradient":
+        return p.window.input(p.output), p.filters, p.channels
+    return p.output, p.channels, p.filters
 
 
 @shared
@@ -100,11 +107,8 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx`: the correlation of `dy` with the mirrored kernel, padded so that it has the size of `x`."""
-    w = tf.transpose(kernels(w, groups)[:, ::-1], [0, 1, 3, 2])
-    before = [k - 1 - lo for k, (lo, _) in zip(window.size, window.pads, strict=True)]
-    after = [n + k - 1 - o - b for n, k, o, b in zip(sizes, window.size, sizes_of(dy)[1:-1], before, strict=True)]
-    mirrored = Window(window.size, window.strides, window.dilation, tuple(zip(before, after, strict=True)))
-    return _correlate(to_batch(dy, groups), w, mirrored, groups)
+    mirrored = cast(Window, window.mirrored)
+    return _correlate(to_batch(dy, groups), kernels(turned(w, groups), groups), mirrored, groups)
 
 
 @shared
@@ -221,7 +225,8 @@ def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, fi
     tiles, points = p.batch * _tiles(window, p.output, m), _points(m, window)
     channels *= math.prod(_blocks(window))
     moved = tiles * (channels + filters) + channels * filters
-    return seconds(2.6 * points * tiles * channels * filters, min(channels, filters), 7.5 * points * moved, 3)
+    narrowest = min(channels, filters) / 3  # what is narrow makes small products slower than large ones
+    return seconds(2.6 * points * tiles * channels * filters, narrowest, 7.5 * points * moved, 3)
 
 
 def _tiles(window: Window, output: Sequence[int], m: int) -> int:
