@@ -152,6 +152,7 @@ def _turns(
     groups: int,
     channels: int,
     filters: int,
+    *,
     dtype: tf.DType,
 ) -> Turns:
     if isinstance(batch, int) and batch == 0:

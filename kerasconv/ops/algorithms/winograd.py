@@ -225,7 +225,7 @@ def _work(window: Window, output: Sequence[Size], batch: Size, channels: int, fi
     tiles, points = p.batch * _tiles(window, p.output, m), _points(m, window)
     channels *= math.prod(_blocks(window))
     moved = tiles * (channels + filters) + channels * filters
-    narrowest = min(channels, filters) / 3  # what is narrow makes small products slower than large ones
+    narrowest = min(channels, filters) / 2  # what is narrow makes small products slower than large ones
     return seconds(2.6 * points * tiles * channels * filters, narrowest, 7.5 * points * moved, 3)
 
 
