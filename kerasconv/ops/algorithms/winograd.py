@@ -123,7 +123,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     v = pad(dy, [(0, -o % m_) for o, m_ in zip(output, _per_axis(m, window, 1), strict=True)])
     for axis in range(window.rank, 0, -1):
         if window.size[axis - 1] > 1:
-            v = _transform(_A[m].T, take(v, _moving(window, m, m), axis), 0)
+            v = tf.concat(_combinations(_A[m].T, take(v, _moving(window, m, m), axis)), 0)
     d = product(u, _by_point(v, m, window, groups), transpose_a=True)  # (a^rank G, blocks C, F)
     d = tf.reshape(d, [d.shape[0] // groups, groups * d.shape[1] * d.shape[2]])
     g = _on_axes(_G[m].T, window, d.dtype)
@@ -149,7 +149,7 @@ def _correlate(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Te
     for axis in range(1, window.rank + 1):
         if window.size[axis - 1] > 1:
             ones = (*[1] * (axis - 1), m)
-            y = interleave([_combine(row, tf.split(y, m + _R - 1)) for row in _A[m]], ones)
+            y = interleave(_combinations(_A[m], tf.split(y, m + _R - 1)), ones)
     y = tf.slice(y, [0] * y.shape.rank, [sizes_of(y)[0], *output, y.shape[-1]])
     return to_channels(y, groups)
 
@@ -173,7 +173,7 @@ def _tiles_in(x: tf.Tensor, window: Window, output: Sequence[Size], m: int, bloc
             x = tf.concat([tf.slice(x, [0, *(_R * i for i in start), 0], cells) for start in starts], -1)
     for axis in range(window.rank, 0, -1):
         if window.size[axis - 1] > 1:
-            x = _transform(_B[m], take(x, _moving(window, m + _R - 1, m), axis), 0)
+            x = tf.concat(_combinations(_B[m], take(x, _moving(window, m + _R - 1, m), axis)), 0)
     return x
 
 
@@ -204,9 +204,11 @@ def _by_point(x: tf.Tensor, m: int, window: Window, groups: int) -> tf.Tensor:
     return tf.reshape(x, [_points(m, window) * groups, -1, x.shape[-1]])
 
 
-def _transform(matrix: np.ndarray, taps: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
-    """The rows of a matrix times the taps, one after the other."""
-    return tf.concat([_combine(row, taps) for row in matrix], axis)
+def _combinations(matrix: np.ndarray, taps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """The rows of a matrix times the taps."""
+    if tf.executing_eagerly():  # where one operation takes less than dozens
+        return tf.unstack(tf.tensordot(tf.constant(matrix, taps[0].dtype), tf.stack(taps), 1))
+    return [_combine(row, taps) for row in matrix]
 
 
 def _combine(row: np.ndarray, taps: Sequence[tf.Tensor]) -> tf.Tensor:
