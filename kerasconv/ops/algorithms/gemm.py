@@ -77,7 +77,15 @@ def _unfold(x: tf.Tensor, window: Window) -> tf.Tensor:
     positions = window.output(sizes_of(x)[1:-1])
     if x.shape[-1] < VECTOR:
         return _columns_fused(x, window, positions)
+    if not (window.unpadded or tf.executing_eagerly()):
+        return _columns(_padded(x, window), window, positions)
     return _columns(pad(x, window.pads), window, positions)
+
+
+@fused
+def _padded(x: tf.Tensor, window: Window) -> tf.Tensor:
+    """`x` with its pads, as a tensor of its own: XLA takes twice as long for a gather that has to make them."""
+    return kept(pad_axes(x, ((0, 0), *window.pads, (0, 0))))
 
 
 def _columns(x: tf.Tensor, window: Window, positions: Sequence[Size]) -> tf.Tensor:
@@ -92,7 +100,7 @@ def _columns(x: tf.Tensor, window: Window, positions: Sequence[Size]) -> tf.Tens
 @fused
 def _columns_fused(x: tf.Tensor, window: Window, positions: Sequence[Size]) -> tf.Tensor:
     """The same, compiled: TensorFlow's own kernel takes about as long for one number as for `VECTOR` of them."""
-    return _columns(kept(pad_axes(x, ((0, 0), *window.pads, (0, 0)))), window, positions)
+    return _columns(_padded(x, window), window, positions)
 
 
 @fused
