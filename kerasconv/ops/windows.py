@@ -131,7 +131,7 @@ def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -
     """The transpose of `taps`: adds up what each tap writes to an input of spatial sizes `sizes`."""
     parts = list(parts)
     mirrored, (_, *outputs, channels) = window.mirrored, sizes_of(parts[0])
-    if mirrored and channels >= VECTOR and _indexed(mirrored, outputs):
+    if mirrored and isinstance(channels, int) and channels >= VECTOR and _indexed(mirrored, outputs):
         return kept(total([_tap(part, mirrored, tap) for tap, part in enumerate(reversed(parts))]))
     padded = window.padded(sizes)
     for axis in range(window.rank, 0, -1):

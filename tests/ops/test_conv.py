@@ -203,7 +203,7 @@ def test_bias():
 
 
 def test_the_setting_of_the_program_is_followed():
-    """The columns of `gemm` show in the graph as concatenations; `native` as TensorFlow's operator."""
+    """The columns of `gemm` show in the graph as a gather; `native` as TensorFlow's operator."""
     x, w = tf.ones((1, 5, 6, 16)), tf.ones((3, 3, 16, 2))
 
     def operators(**options):
@@ -212,8 +212,8 @@ def test_the_setting_of_the_program_is_followed():
 
     assert "Conv2D" not in operators()
     with config.algorithm("gemm"):
-        assert "ConcatV2" in operators()
-        assert "ConcatV2" not in operators(algorithm="direct")
+        assert "GatherV2" in operators()
+        assert "GatherV2" not in operators(algorithm="direct")
         with config.lowered():
             assert "Conv2D" in operators(algorithm="direct")
     config.set_algorithm("native")

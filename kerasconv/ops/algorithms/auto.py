@@ -115,9 +115,9 @@ def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
         if reason:
             refusals[name] = reason
         else:
-            of_both = {form: algorithm.cost(form) for form in (p, p.mirrored) if form}
-            forms[name] = min(of_both, key=lambda form: (of_both[form], form.operation == "input_gradient"))
-            estimates[name] = 1000 * of_both[forms[name]]
+            both = [(algorithm.cost(form), form) for form in (p, p.mirrored) if form]
+            cost, forms[name] = min(both, key=lambda pair: (pair[0], pair[1].operation == "input_gradient"))
+            estimates[name] = 1000 * cost
     chosen = min(estimates, key=lambda name: estimates[name] / (_WORTH_ITS_DIGITS if name == "winograd" else 1))
     form = forms[chosen]
     found = _choices.get()
