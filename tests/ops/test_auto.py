@@ -10,7 +10,9 @@ import tensorflow as tf
 
 import kerasconv
 from kerasconv import config, layers, ops
+from kerasconv.geometry import Window
 from kerasconv.ops.algorithms import auto, chunks, direct, fft, gemm, winograd
+from kerasconv.ops.algorithms.groups import turned
 from kerasconv.ops.algorithms.problem import problem
 from tests.cases import CONVOLUTIONS, Case
 
@@ -23,6 +25,9 @@ LARGER = [
     Case((6, 5, 7), (2, 3, 4), padding="same", groups=2),
     Case((15,), (3,), padding="same", channels=40, filters=41),
     Case((8, 9), (3, 4), padding=((2, 2), (0, 3))),
+    Case((7, 8), (3, 2), padding="same", dilation=(2, 1), groups=2, channels=17, filters=5),
+    Case((9, 8), (3, 2), strides=2, padding="same", channels=4, filters=18),
+    Case((4, 5, 6), (2, 3, 2), padding=((0, 1), (2, 1), (0, 0)), channels=5, filters=16),
 ]
 
 
@@ -48,6 +53,37 @@ def test_they_agree_in_float64(algorithm, case):
             result = run(*arguments)
             assert result.shape == expected.shape
             np.testing.assert_allclose(result, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("case", [c for c in (*CONVOLUTIONS, *LARGER) if c.window.mirrored], ids=str)
+def test_the_roles_of_inputs_and_outputs_may_be_exchanged(case):
+    """In steps of one a convolution is the input gradient of another, and the other way round."""
+    mirrored, groups = case.window.mirrored, case.groups
+    assert mirrored.output(case.output) == case.sizes
+    assert mirrored.mirrored == case.window
+    x, w, dy = map(tf.constant, case.arrays(case.x_shape, case.w_shape, case.y_shape))
+    turned_w = turned(w, groups)
+    np.testing.assert_array_equal(turned(turned_w, groups), w)
+    same = functools.partial(np.testing.assert_allclose, atol=1e-11)
+    y = direct.forward(x, w, case.window, groups)
+    same(direct.input_gradient(x, turned_w, mirrored, groups, case.output), y)
+    dx = direct.input_gradient(dy, w, case.window, groups, case.sizes)
+    same(direct.forward(dy, turned_w, mirrored, groups), dx)
+    dw = direct.kernel_gradient(x, dy, case.window, groups)
+    same(turned(direct.kernel_gradient(dy, x, mirrored, groups), groups), dw)
+
+
+def test_what_has_no_mirrored_window():
+    assert Window((3,), (2,), (1,), ((0, 0),)).mirrored is None
+    assert Window((3,), (1,), (1,), ((0, 3),)).mirrored is None
+
+
+@pytest.mark.parametrize(("channels", "filters", "expected"), [(64, 3, True), (3, 64, False)])
+def test_roles_are_exchanged_where_that_lays_out_less(channels, filters, expected):
+    layer = layers.Conv2D(filters, 5, padding="same")
+    explanation = kerasconv.explain_algorithm(layer, (8, 64, 64, channels))
+    assert [(c.chosen, c.mirrored) for c in explanation.choices] == [("gemm", expected)] * 3
+    assert str(explanation).count("gemm, mirrored") == 3 * expected
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
