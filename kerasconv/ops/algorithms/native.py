@@ -4,7 +4,8 @@
 
 - one dimension is a two-dimensional image of height one;
 - pads other than `VALID` and `SAME` are added beforehand;
-- dilation in three dimensions, and dilation in any gradient, becomes a kernel with zeros between its taps;
+- dilation in three dimensions, and dilation in any gradient: cells that are `d` apart become an image of their own, so
+  that taps are neighbours; with strides too, the kernel gets zeros between its taps;
 - groups in three dimensions, and groups in any gradient, are convolved one after the other, but for depthwise
   convolutions in one and two dimensions, for which there are kernels.
 """
@@ -26,6 +27,9 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
     """`tf.nn.conv2d` or `tf.nn.conv3d`."""
     if window.rank == 1:
         return forward(x[:, None], w[None], _image_window(window), groups)[:, 0]
+    if window.rank == 3 and _has_phases(window):
+        phases = _Phases(window, sizes_of(x)[1:-1])
+        return phases.joined(forward(phases.of_cells(x), w, phases.window, groups), phases.positions)
     options, pads = _options(window, sizes_of(x)[1:-1])
     x = pad(x, pads)
     if _is_depthwise(window, groups, w.shape[-2]) and max(window.dilation) == 1:
@@ -39,6 +43,10 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     """`tf.nn.conv2d_backprop_input`, or its sibling for three dimensions."""
     if window.rank == 1:
         return input_gradient(dy[:, None], w[None], _image_window(window), groups, [1, *sizes])[:, 0]
+    if _has_phases(window):
+        phases = _Phases(window, sizes)
+        dx = input_gradient(phases.of_positions(dy), w, phases.window, groups, phases.lengths)
+        return crop(phases.joined(dx, phases.cells), window.pads)
     options, pads = _options(window, sizes)
     padded = [n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True)]
     shape = [sizes_of(dy)[0], *padded, w.shape[-2]]
@@ -57,6 +65,9 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     """`tf.nn.conv2d_backprop_filter`, or its sibling for three dimensions."""
     if window.rank == 1:
         return kernel_gradient(x[:, None], dy[:, None], _image_window(window), groups)[0]
+    if _has_phases(window):
+        phases = _Phases(window, sizes_of(x)[1:-1])
+        return kernel_gradient(phases.of_cells(x), phases.of_positions(dy), phases.window, groups)
     options, pads = _options(window, sizes_of(x)[1:-1])
     shape = [*window.extent, x.shape[-1] // groups, dy.shape[-1] // groups]
     x = pad(x, pads)
@@ -68,6 +79,37 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
         op = tf.raw_ops.Conv2DBackpropFilter if window.rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
         dw = _per_group(lambda x, dy: op(input=x, filter_sizes=shape, out_backprop=dy, **options), groups, x, dy)
     return dw[tuple(slice(None, None, d) for d in window.dilation)]
+
+
+def _has_phases(window: Window) -> bool:
+    return max(window.dilation) > 1 and max(window.strides) == 1
+
+
+class _Phases:
+    """A dilated convolution in steps of one as one without dilation, of images whose cells lay `d` apart."""
+
+    def __init__(self, window: Window, sizes: Sequence[Size]) -> None:
+        self.pads, self.steps = window.pads, list(window.dilation)
+        self.window = Window(window.size, window.strides, (1,) * window.rank, ((0, 0),) * window.rank)
+        self.cells, self.positions = window.padded(sizes), window.output(sizes)
+        self.lengths = [-(-m // d) for m, d in zip(self.cells, self.steps, strict=True)]
+
+    def of_cells(self, x: tf.Tensor) -> tf.Tensor:
+        """What has a number for each cell, padded."""
+        return self._apart(pad(x, self.pads), self.lengths, self.cells)
+
+    def of_positions(self, y: tf.Tensor) -> tf.Tensor:
+        """What has a number for each position of the window."""
+        return self._apart(y, self.window.output(self.lengths), self.positions)
+
+    def _apart(self, x: tf.Tensor, lengths: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
+        missing = [[0, n * d - m] for n, d, m in zip(lengths, self.steps, sizes, strict=True)]
+        return tf.space_to_batch(x, self.steps, missing)
+
+    def joined(self, x: tf.Tensor, sizes: Sequence[Size]) -> tf.Tensor:
+        """The inverse, cut to these sizes."""
+        more = [[0, n * d - m] for n, d, m in zip(sizes_of(x)[1:-1], self.steps, sizes, strict=True)]
+        return tf.batch_to_space(x, self.steps, more)
 
 
 def _is_depthwise(window: Window, groups: int, channels: int) -> bool:
