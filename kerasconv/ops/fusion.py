@@ -71,7 +71,7 @@ def shared(function: _Function) -> _Function:
     @functools.wraps(function)
     def call(*args: Any) -> Any:
         tensors, options = _parted(args)
-        if tf.executing_eagerly() or not _hashable(options):  # where sizes are tensors
+        if tf.executing_eagerly() or not hashable(options):  # where sizes are tensors
             return function(*args)
         return in_graph(options)(*map(tf.stop_gradient, tensors))
 
@@ -84,7 +84,8 @@ def _parted(args: Sequence[Any]) -> tuple[tuple[tf.Tensor, ...], tuple[Any, ...]
     return tensors, tuple(tuple(a) if isinstance(a, list) else a for a in args[len(tensors) :])
 
 
-def _hashable(options: Any) -> bool:
+def hashable(options: Any) -> bool:
+    """Whether calls with these options can be told from others; where sizes are tensors they cannot."""
     try:
         hash(options)
     except TypeError:

@@ -121,14 +121,16 @@ def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
 
 def index_of_cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
     """The row-major index of the cell that each tap sees at each position, `(positions, taps)`; pads are not heeded."""
-    rank = window.rank
-    first, ahead = tf.zeros([1] * rank, tf.int32), tf.zeros([1] * rank, tf.int32)
+    numbers, reshape = (np.arange, np.reshape) if tf.executing_eagerly() else (tf.range, tf.reshape)
+    first: Any = 0  # the cell of the first tap at each position
+    ahead: Any = 0  # cells from the first tap to each
     for axis, (o, k, s, d) in enumerate(zip(positions, window.size, window.strides, window.dilation, strict=True)):
-        cells, line = math.prod(sizes[axis + 1 :]), [1] * rank
+        cells, line = math.prod(sizes[axis + 1 :]), [1] * window.rank
         line[axis] = -1
-        first += tf.reshape(tf.range(o) * (s * cells), line)
-        ahead += tf.reshape(tf.range(k) * (d * cells), line)
-    return tf.reshape(first, [-1, 1]) + tf.reshape(ahead, [-1])
+        first = first + reshape(numbers(o) * (s * cells), line)
+        ahead = ahead + reshape(numbers(k) * (d * cells), line)
+    first, ahead = reshape(first, [-1, 1]), reshape(ahead, [-1])
+    return tf.convert_to_tensor(first, tf.int32) + tf.convert_to_tensor(ahead, tf.int32)
 
 
 def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:

@@ -10,6 +10,7 @@ time, unless `kerasconv.config.set_winograd(False)`. `kerasconv.explain_algorith
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms import chunks, direct, fft, gemm, winograd
 from kerasconv.ops.algorithms.groups import turned
 from kerasconv.ops.algorithms.problem import Problem, problem
+from kerasconv.ops.fusion import hashable
 from kerasconv.ops.windows import sizes_of
 
 _CANDIDATES = {"gemm": gemm, "direct": direct, "winograd": winograd, "fft": fft}
@@ -100,11 +102,26 @@ def _widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
 
 
 def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
-    """The candidate with the lowest estimate, of equal ones the first; and the mirrored problem, if that takes less."""
+    """The algorithm of the choice, and the mirrored problem if it is handed that."""
+    choose = _choice if hashable(p) else _choice.__wrapped__
+    chosen, form, estimates, refusals = choose(p, dtype, config.get_winograd())
+    found = _choices.get()
+    if found is not None:
+        turns = chunks.turns(_CANDIDATES[chosen], form, dtype).count(form)
+        found.append(Choice(p, chosen, dict(estimates), dict(refusals), turns, form != p))
+    return _CANDIDATES[chosen], None if form == p else form
+
+
+@functools.lru_cache(maxsize=1024)
+def _choice(p: Problem, dtype: tf.DType, winograd: bool) -> tuple[str, Problem, dict[str, float], dict[str, str]]:
+    """The candidate with the lowest estimate, of equal ones the first, and the form of the problem that has it.
+
+    Behind them all estimates, in milliseconds, and why the others are no candidates.
+    """
     estimates, refusals, forms = {}, {}, {}
     for name, algorithm in _CANDIDATES.items():
         reason = algorithm.refusal(p.window, p.groups, p.channels) if hasattr(algorithm, "refusal") else None
-        if name == "winograd" and not config.get_winograd():
+        if name == "winograd" and not winograd:
             reason = reason or "switched off by kerasconv.config.set_winograd"
         if name == "winograd" and dtype != tf.float32:
             reason = reason or "in float32 only"
@@ -119,9 +136,4 @@ def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
             cost, forms[name] = min(both, key=lambda pair: (pair[0], pair[1].operation == "input_gradient"))
             estimates[name] = 1000 * cost
     chosen = min(estimates, key=lambda name: estimates[name] / (_WORTH_ITS_DIGITS if name == "winograd" else 1))
-    form = forms[chosen]
-    found = _choices.get()
-    if found is not None:
-        turns = chunks.turns(_CANDIDATES[chosen], form, dtype).count(form)
-        found.append(Choice(p, chosen, estimates, refusals, turns, form is not p))
-    return _CANDIDATES[chosen], form if form is not p else None
+    return chosen, forms[chosen], estimates, refusals
