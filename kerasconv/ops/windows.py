@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,17 +107,12 @@ def place(parts: Sequence[tf.Tensor], window: Window, axis: int, size: Size) -> 
 
 def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
     """What each tap of the window sees of an `x` that is not padded, in row-major order: `outside` beyond the cells."""
-    axes = range(1, window.rank + 1)
     if not _indexed(window, sizes_of(x)[1:-1]):
-        seen = [pad(x, window.pads, outside)]
-        for axis in axes:
-            seen = [tap for x in seen for tap in take(x, window, axis)]
-        return seen
-    indexed: list[tuple[tf.Tensor, list[tf.Tensor]]] = [(x, [])]
-    for axis in axes:
-        columns = _columns(*_cells(window, axis, sizes_of(x)[axis]), axis, window.rank)
-        indexed = [(tf.gather(x, at, axis=axis), [*masks, *mask]) for x, masks in indexed for at, mask in columns]
-    return _masked(indexed, outside)
+        x, window = pad(x, window.pads, outside), replace(window, pads=((0, 0),) * window.rank)
+    seen = [x]
+    for axis in range(1, window.rank + 1):
+        seen = _read(seen, window, axis, outside)
+    return seen
 
 
 def index_of_cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
@@ -177,17 +173,20 @@ def overlap_of(
             for number, masks, xs in terms
             for at, tap, mask in writers
         ]
-    return kept(total(_masked([(part(number, *xs), masks) for number, masks, xs in terms])))
+    zero = tf.zeros([], positions[0].dtype)
+    parts = []
+    for number, masks, xs in terms:
+        x = part(number, *xs)
+        parts.append(tf.where(functools.reduce(tf.logical_and, masks), x, zero) if masks else x)
+    return kept(total(parts))
 
 
 def _tap(x: tf.Tensor, window: Window, tap: int) -> tf.Tensor:
     """What one tap sees, given its row-major number, where `taps` would find it by indices."""
-    masks: list[tf.Tensor] = []
     for axis, j in enumerate(np.unravel_index(tap, window.size), start=1):
         cells, inside = _cells(window, axis, sizes_of(x)[axis])
-        ((at, mask),) = _columns(cells[:, j, None], inside[:, j, None], axis, window.rank)
-        x, masks = tf.gather(x, at, axis=axis), [*masks, *mask]
-    return _masked([(x, masks)])[0]
+        (x,) = _gather([x], cells[:, j : j + 1], inside[:, j : j + 1], axis, 0)
+    return x
 
 
 def _writers(window: Window, axis: int, n: int, o: int) -> list[tuple[tf.Tensor, Any, list[tf.Tensor]]]:
@@ -225,13 +224,18 @@ def interleave(phases: Sequence[tf.Tensor], strides: Sequence[int]) -> tf.Tensor
 
 def read(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int, outside: float = 0) -> list[tf.Tensor]:
     """What each tap of the window sees along one axis of an `x` that is not padded: `outside` beyond the cells."""
+    return _read([x], window, axis, outside)
+
+
+def _read(xs: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int, outside: float) -> list[tf.Tensor]:
+    """`read` of several tensors of one shape."""
     if isinstance(window, Window):
         pads = window.pads[axis - 1]
-        if all(map(is_zero, pads)) or not _indexed(window, sizes_of(x)[1:-1]):
+        if all(map(is_zero, pads)) or not _indexed(window, sizes_of(xs[0])[1:-1]):
             with unfused():
-                x = pad_axes(x, along(axis, *pads, x), outside)
-            return take(x, window, axis)
-    return _gather(x, *_cells(window, axis, sizes_of(x)[axis]), axis, outside)
+                xs = [pad_axes(x, along(axis, *pads, x), outside) for x in xs]
+            return [tap for x in xs for tap in take(x, window, axis)]
+    return _gather(xs, *_cells(window, axis, sizes_of(xs[0])[axis]), axis, outside)
 
 
 def _indexed(window: Window, sizes: Sequence[Size]) -> bool:
@@ -264,7 +268,7 @@ def write(parts: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int
     positions, inside = _ragged(shares(o, n))  # the windows in which each cell lies
     first = np.array([cells.start for cells in shares(n, o)])
     taps = np.arange(n)[:, None] - first[positions]  # as which of its cells each of them knows it
-    return total(_gather(tf.concat(parts, axis), np.where(inside, taps * o + positions, 0), inside, axis, 0))
+    return total(_gather([tf.concat(parts, axis)], np.where(inside, taps * o + positions, 0), inside, axis, 0))
 
 
 def reals(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int) -> list[tf.Tensor] | None:
@@ -285,24 +289,21 @@ def _ragged(rows: Sequence[range]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(filled), np.array([[j < len(row) for j in range(longest)] for row in rows])
 
 
-def _gather(x: tf.Tensor, cells: np.ndarray, inside: np.ndarray, axis: int, outside: float) -> list[tf.Tensor]:
-    """For each column of `cells` those cells of `x` along an axis, or `outside` where they are not `inside`."""
-    columns = _columns(cells, inside, axis, x.shape.rank - 2)
-    return _masked([(tf.gather(x, at, axis=axis), mask) for at, mask in columns], outside)
-
-
-def _columns(cells: np.ndarray, inside: np.ndarray, axis: int, rank: int) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
-    """The columns of `cells` as tensors, each with a mask where not all of it is `inside`."""
-    return [
-        (tf.constant(column, tf.int32), [] if there.all() else [_column(there, axis, rank)])
+def _gather(
+    xs: Sequence[tf.Tensor], cells: np.ndarray, inside: np.ndarray, axis: int, outside: float
+) -> list[tf.Tensor]:
+    """For each column of `cells` those cells of each `x` along an axis, or `outside` where they are not `inside`."""
+    fill = tf.cast(outside, xs[0].dtype)
+    columns = [
+        (tf.constant(column, tf.int32), None if there.all() else _column(there, axis, xs[0].shape.rank - 2))
         for column, there in zip(cells.T, inside.T, strict=True)
     ]
-
-
-def _masked(seen: Sequence[tuple[tf.Tensor, list[tf.Tensor]]], outside: float = 0) -> list[tf.Tensor]:
-    """Tensors with `outside` where one of their masks is false: one choice for all masks, since choices cost time."""
-    fill = tf.cast(outside, seen[0][0].dtype)
-    return [tf.where(functools.reduce(tf.logical_and, masks), x, fill) if masks else x for x, masks in seen]
+    taps = []
+    for x in xs:
+        for column, there in columns:
+            tap = tf.gather(x, column, axis=axis)
+            taps.append(tap if there is None else tf.where(there, tap, fill))
+    return taps
 
 
 def _column(of_cells: np.ndarray, axis: int, rank: int) -> tf.Tensor:
