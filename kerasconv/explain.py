@@ -16,8 +16,9 @@ from kerasconv.ops.algorithms.auto import Choice, choices
 class Explanation:
     """What `algorithm="auto"` chose, operation by operation, in the order in which they were traced.
 
-    Printed, it is a table with a line for each operation: its sizes, the algorithm, into how many parts it is cut for
-    the memory limit, and what each candidate was estimated to take.
+    Printed, it is a table with a line for each operation: its sizes, the algorithm (`mirrored` where inputs and outputs
+    have exchanged their roles), into how many parts it is cut for the memory limit, and what each candidate was
+    estimated to take.
 
     Attributes:
         choices: A `kerasconv.ops.algorithms.auto.Choice` for each operation.
