@@ -53,8 +53,16 @@ def turns(algorithm: Any, p: Problem, dtype: tf.DType = tf.float32) -> Turns:
     each = max(two - one, 1)
     least = getattr(algorithm, "ROWS", 1)
     if each > limit and p.output[0] > least:
-        return Turns(1, max(1, int(p.output[0] * limit / each) // least) * least)
-    return Turns(max(1, int(limit / each))) if p.batch * each > limit else Turns()
+        return Turns(1, _even(max(1, int(p.output[0] * limit / each) // least) * least, p.output[0], least))
+    return Turns(_even(max(1, int(limit / each)), p.batch)) if p.batch * each > limit else Turns()
+
+
+def _even(most: int, n: int, step: int = 1) -> int:
+    """How many of `n` to do in a turn: no more than `most`, and if possible so that none are left over.
+
+    What is left over is put behind the rest at the end, which copies the whole result.
+    """
+    return next((m for m in range(most, most // 2, -step) if n % m == 0), most)
 
 
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
