@@ -42,8 +42,8 @@ class Choice:
         chosen: The name of the algorithm.
         milliseconds: The estimate of each candidate.
         refusals: Why the others are none.
-        mirrored: Whether it is handed the problem with the roles of inputs and outputs exchanged.
         chunks: Into how many parts the problem is cut to stay within the limit of memory.
+        mirrored: Whether it is handed the problem with the roles of inputs and outputs exchanged.
     """
 
     problem: Problem

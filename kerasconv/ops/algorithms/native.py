@@ -4,8 +4,8 @@
 
 - one dimension is a two-dimensional image of height one;
 - pads other than `VALID` and `SAME` are added beforehand;
-- dilation in three dimensions, and dilation in any gradient: cells that are `d` apart become an image of their own, so
-  that taps are neighbours; with strides too, the kernel gets zeros between its taps;
+- dilation in any gradient: cells that are `d` apart become an image of their own, so that taps are neighbours; with
+  strides too, and in three dimensions forward, the kernel gets zeros between its taps;
 - groups in three dimensions, and groups in any gradient, are convolved one after the other, but for depthwise
   convolutions in one and two dimensions, for which there are kernels.
 """
@@ -27,9 +27,6 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
     """`tf.nn.conv2d` or `tf.nn.conv3d`."""
     if window.rank == 1:
         return forward(x[:, None], w[None], _image_window(window), groups)[:, 0]
-    if window.rank == 3 and _has_phases(window):
-        phases = _Phases(window, sizes_of(x)[1:-1])
-        return phases.joined(forward(phases.of_cells(x), w, phases.window, groups), phases.positions)
     options, pads = _options(window, sizes_of(x)[1:-1])
     x = pad(x, pads)
     if _is_depthwise(window, groups, w.shape[-2]) and max(window.dilation) == 1:
