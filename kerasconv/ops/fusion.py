@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -76,6 +77,24 @@ def shared(function: _Function) -> _Function:
         return in_graph(options)(*map(tf.stop_gradient, tensors))
 
     return call  # type: ignore[return-value]
+
+
+def replaced_on_cpu(function: Callable[[], Any], replacement: Callable[[], Any]) -> Any:
+    """`function()` in a graph; a plain one on a CPU runs the `replacement`, whose operations XLA need not know.
+
+    Grappler exchanges two functions of one name ("api_implements") by the device that they prefer. What is compiled as
+    a whole, exported or run on another device keeps the first. None of the two has a gradient.
+    """
+    name, traced = f"kerasconv_{uuid.uuid4()}", []
+    for implementation, device in ((function, "GPU"), (replacement, "CPU")):
+        attributes = {"api_implements": name, "api_preferred_device": device}
+        made = tf.function(implementation, autograph=False, experimental_attributes=attributes)
+        traced.append(made.get_concrete_function())
+    first, second = traced
+    captured = zip(first.captured_inputs, second.captured_inputs, strict=True)
+    if all(a is b for a, b in captured):  # else their arguments are not the same
+        second.add_to_graph(tf.compat.v1.get_default_graph())
+    return first()
 
 
 def _parted(args: Sequence[Any]) -> tuple[tuple[tf.Tensor, ...], tuple[Any, ...]]:

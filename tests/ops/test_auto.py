@@ -89,7 +89,7 @@ def test_roles_are_exchanged_where_that_lays_out_less(channels, filters, expecte
 @pytest.mark.parametrize("cut", [chunks.Turns(2), pytest.param(chunks.Turns(1, 2), marks=pytest.mark.large)], ids=str)
 def test_turns_are_the_whole(monkeypatch, cut, case):
     """Some examples, or some rows of one, also where these share inputs or leave some out; in every mode."""
-    monkeypatch.setattr(chunks, "turns", lambda *_: cut)
+    monkeypatch.setattr(chunks, "turns", lambda _, p, dtype: cut if p.batch else chunks.Turns())
     for name, arguments in operations(case):
         expected = getattr(direct, name)(*arguments)
         tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
@@ -103,7 +103,7 @@ def test_turns_are_the_whole(monkeypatch, cut, case):
 @pytest.mark.parametrize("mode", ["xla", "unknown batch", "unknown batch, xla"])
 def test_turns_in_other_modes(monkeypatch, cut, mode):
     """Three examples in turns of two: one is left over, which a graph may learn only when it runs."""
-    monkeypatch.setattr(chunks, "turns", lambda *_: cut)
+    monkeypatch.setattr(chunks, "turns", lambda _, p, dtype: cut if p.batch else chunks.Turns())
     case = Case((9, 8), (3, 2), strides=(2, 1), padding="same", batch=3)
     for name, arguments in operations(case):
         tensors = [a for a in arguments if isinstance(a, tf.Tensor)]

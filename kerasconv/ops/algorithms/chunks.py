@@ -8,17 +8,23 @@ In a graph the turns are a loop, whose body is compiled once.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
 from kerasconv import config
 from kerasconv.geometry import Size, Window, positive
 from kerasconv.ops.algorithms.problem import Problem, problem
+from kerasconv.ops.fusion import replaced_on_cpu
 from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
+
+_T = TypeVar("_T")
+_Joined = tuple[tf.Tensor, tf.Tensor]  # what turns have made so far, and what they hand to the next
+_Part = Callable[[Size, Size, tf.Tensor], _Joined]
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def turns(algorithm: Any, p: Problem, dtype: tf.DType = tf.float32) -> Turns:
     kernel in another form, is not counted, and where it exceeds the limit, examples may take as much: smaller turns
     would save little, and make it anew each time. What is of unknown size is not cut.
     """
-    if not hasattr(algorithm, "workspace") or not p.sized:
+    if not hasattr(algorithm, "workspace") or not p.sized or p.batch == 0:
         return Turns()
     one, two = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (1, 2))  # which counts float32
     limit = max(config.get_memory_limit(), 2 * one - two)
@@ -68,54 +74,67 @@ def _even(most: int, n: int, step: int = 1) -> int:
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`algorithm.forward`, in turns if need be."""
     output = window.output(sizes_of(x)[1:-1])
-    cut = _turns(algorithm, "forward", x.shape[0], output, window, groups, *w.shape[-2:], dtype=x.dtype)
+    p = problem("forward", x.shape[0], output, window, groups, w.shape[-2], w.shape[-1] // groups)
+    cut = turns(algorithm, p, x.dtype)
+    if cut.count(p) > 1:
+        x, w = tf.stop_gradient(x), tf.stop_gradient(w)
+    points = _transformed(algorithm, w, p, cut)
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
-        return _forward_by_rows(algorithm, _span(x, 0, first, n), w, window, groups, cut.rows)
+        some = _span(x, 0, first, n)
+        if cut.rows is None:
+            return _by_kernel(algorithm, "forward", some, w, points, window, groups)
+        some, inner = _padded_rows(some, window)
+
+        def of_rows(first: Size, n: Size) -> tf.Tensor:
+            points_of_turn = points if _is(n, cut.rows) else None
+            seen = _seen(some, window, first, n)
+            return _by_kernel(algorithm, "forward", seen, w, points_of_turn, inner, groups)[0]
+
+        return _joined(of_rows, output[0], cut.rows, [*output[1:], w.shape[-1]], x.dtype)[None]
 
     return _joined(of_examples, sizes_of(x)[0], cut.examples, [*output, w.shape[-1]], x.dtype)
-
-
-def _forward_by_rows(
-    algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, rows: int | None
-) -> tf.Tensor:
-    if rows is None:
-        return algorithm.forward(x, w, window, groups)
-    output = window.output(sizes_of(x)[1:-1])
-    x, inner = _padded_rows(x, window)
-
-    def of_rows(first: Size, n: Size | None) -> tf.Tensor:
-        return algorithm.forward(_seen(x, window, first, n), w, inner, groups)[0]
-
-    return _joined(of_rows, output[0], rows, [*output[1:], w.shape[-1]], x.dtype)[None]
 
 
 def input_gradient(
     algorithm: Any, dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
 ) -> tf.Tensor:
     """`algorithm.input_gradient`, in turns if need be."""
-    cut = _turns(
-        algorithm, "input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, groups, *w.shape[-2:], dtype=dy.dtype
-    )
+    output = sizes_of(dy)[1:-1]
+    p = problem("input_gradient", dy.shape[0], output, window, groups, w.shape[-2], w.shape[-1] // groups)
+    cut = turns(algorithm, p, dy.dtype)
+    if cut.count(p) > 1:
+        dy, w = tf.stop_gradient(dy), tf.stop_gradient(w)
+    points = _transformed(algorithm, w, p, cut)
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
-        return _input_gradient_by_rows(algorithm, _span(dy, 0, first, n), w, window, groups, sizes, cut.rows)
+        some = _span(dy, 0, first, n)
+        if cut.rows is None:
+            return _by_kernel(algorithm, "input_gradient", some, w, points, window, groups, sizes)
+        return _input_gradient_by_rows(algorithm, some, w, points, window, groups, sizes, cut.rows)
 
     return _joined(of_examples, sizes_of(dy)[0], cut.examples, [*sizes, groups * w.shape[-2]], dy.dtype)
 
 
 def _input_gradient_by_rows(
-    algorithm: Any, dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size], rows: int | None
+    algorithm: Any,
+    dy: tf.Tensor,
+    w: tf.Tensor,
+    points: tf.Tensor | None,
+    window: Window,
+    groups: int,
+    sizes: Sequence[Size],
+    rows: int,
 ) -> tf.Tensor:
-    if rows is None:
-        return algorithm.input_gradient(dy, w, window, groups, sizes)
     inner, stride = _without_rows(window), window.strides[0]
     shared = positive(window.extent[0] - stride)  # rows that two neighbouring turns see
     row = [*sizes[1:], groups * w.shape[-2]]
 
     def of_rows(first: Size, n: Size, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = [(n - 1) * stride + window.extent[0], *sizes[1:]]
-        dx = algorithm.input_gradient(_span(dy, 1, first, n), w, inner, groups, size)[0]
+        points_of_turn = points if _is(n, rows) else None
+        some = _span(dy, 1, first, n)
+        dx = _by_kernel(algorithm, "input_gradient", some, w, points_of_turn, inner, groups, size)[0]
         dx = tf.pad(dx, [(0, n * stride + shared - size[0]), *[(0, 0)] * (len(row))])
         dx = tf.concat([dx[:shared] + last, dx[shared:]], 0)
         return dx[: n * stride], dx[n * stride :]
@@ -132,9 +151,8 @@ def _input_gradient_by_rows(
 def kernel_gradient(algorithm: Any, x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`algorithm.kernel_gradient`, in turns if need be."""
     output, channels = sizes_of(dy)[1:-1], x.shape[-1] // groups
-    cut = _turns(
-        algorithm, "kernel_gradient", x.shape[0], output, window, groups, channels, dy.shape[-1], dtype=x.dtype
-    )
+    p = problem("kernel_gradient", x.shape[0], output, window, groups, channels, dy.shape[-1] // groups)
+    cut = turns(algorithm, p, x.dtype)
     zero = [*window.size, channels, dy.shape[-1]]
 
     def of_examples(first: Size, n: Size | None) -> tf.Tensor:
@@ -151,21 +169,25 @@ def kernel_gradient(algorithm: Any, x: tf.Tensor, dy: tf.Tensor, window: Window,
     return _summed(of_examples, sizes_of(x)[0], cut.examples, zero, x.dtype)
 
 
-def _turns(
-    algorithm: Any,
-    operation: str,
-    batch: Size,
-    output: Sequence[Size],
-    window: Window,
-    groups: int,
-    channels: int,
-    filters: int,
-    *,
-    dtype: tf.DType,
-) -> Turns:
-    if isinstance(batch, int) and batch == 0:
-        return Turns()
-    return turns(algorithm, problem(operation, batch, output, window, groups, channels, filters // groups), dtype)
+def _transformed(algorithm: Any, w: tf.Tensor, p: Problem, cut: Turns) -> tf.Tensor | None:
+    """What the turns have in common: the kernel in the form that the algorithm gives it; else `None`."""
+    if not hasattr(algorithm, "transformed") or cut.count(p) == 1:
+        return None
+    if cut.rows:
+        p = replace(p, output=(cut.rows, *p.output[1:]), window=_without_rows(p.window))
+    return algorithm.transformed(w, replace(p, batch=cut.examples or p.batch))
+
+
+def _by_kernel(algorithm: Any, operation: str, a: tf.Tensor, w: tf.Tensor, points: tf.Tensor | None, *rest: Any) -> Any:
+    """The operation by a kernel, or by its transformed one, if there is that."""
+    if points is None:
+        return getattr(algorithm, operation)(a, w, *rest)
+    return getattr(algorithm, f"{operation}_transformed")(a, points, *rest)
+
+
+def _is(n: Size, most: int | None) -> bool:
+    """Whether a turn has as many rows as those for which the kernel was transformed."""
+    return isinstance(n, int) and n == most
 
 
 def _joined(
@@ -178,14 +200,7 @@ def _joined(
     return _joined_with(lambda first, count, last: (part(first, count), last), n, most, row, nothing)[0]
 
 
-def _joined_with(
-    part: Callable[[Size, Size, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
-    n: Size,
-    most: int,
-    row: Sequence[Size],
-    last: tf.Tensor,
-    each: int = 1,
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _joined_with(part: _Part, n: Size, most: int, row: Sequence[Size], last: tf.Tensor, each: int = 1) -> _Joined:
     """As `_joined`, and a turn hands something `last` to the next; an item makes `each` rows."""
     if tf.executing_eagerly():
         ys = []
@@ -193,23 +208,50 @@ def _joined_with(
             y, last = part(first, min(most, n - first), last)
             ys.append(y)
         return tf.concat(ys, 0), last
-    whole = n // most
-    array = tf.TensorArray(last.dtype, whole, element_shape=[most * each, *row])
+    turns_of = functools.partial(_listed, part, n, most, row, last, each)
+    return replaced_on_cpu(turns_of, functools.partial(_in_place, *turns_of.args))
 
-    def turn(i: tf.Tensor, array: tf.TensorArray, last: tf.Tensor) -> tuple[tf.Tensor, tf.TensorArray, tf.Tensor]:
+
+def _listed(part: _Part, n: Size, most: int, row: Sequence[Size], last: tf.Tensor, each: int) -> _Joined:
+    """The turns' results as a list, put together at the end: twice the memory of the result."""
+
+    def turn(i: tf.Tensor, ys: tf.TensorArray, last: tf.Tensor) -> tuple[tf.Tensor, tf.TensorArray, tf.Tensor]:
         y, last = part(i * most, most, last)
-        return i + 1, array.write(i, y), last
+        return i + 1, ys.write(i, y), last
 
-    _, array, last = tf.while_loop(lambda i, *_: i < whole, turn, (0, array, last), parallel_iterations=1)
-    done = tf.reshape(array.stack(), [whole * most * each, *row])
+    whole = n // most
+    ys = tf.TensorArray(last.dtype, whole, element_shape=[most * each, *row])
+    _, ys, last = tf.while_loop(lambda i, *_: i < whole, turn, (0, ys, last), parallel_iterations=1)
+    done = tf.reshape(ys.stack(), [whole * most * each, *row])
 
-    def rest() -> tuple[tf.Tensor, tf.Tensor]:
+    def rest() -> _Joined:
         y, after = part(whole * most, n % most, last)
         return tf.concat([done, y], 0), after
 
-    if most == 1 or isinstance(n, int):
-        return rest() if most > 1 and n % most else (done, last)
-    return tf.cond(n % most > 0, rest, lambda: (done, last))
+    return _if_any(n % most if most > 1 else 0, rest, (done, last))
+
+
+def _in_place(part: _Part, n: Size, most: int, row: Sequence[Size], last: tf.Tensor, each: int) -> _Joined:
+    """Each turn's result written to its place."""
+
+    def turn(i: tf.Tensor, y: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return i + 1, *_written(y, i * most, most, last)
+
+    def _written(y: tf.Tensor, first: Size, count: Size, last: tf.Tensor) -> _Joined:
+        rows, last = part(first, count, last)
+        return tf.raw_ops.InplaceUpdate(x=y, i=tf.range(first * each, (first + count) * each), v=rows), last
+
+    whole = n // most
+    y = tf.raw_ops.Empty(shape=[n * each, *row], dtype=last.dtype)
+    _, y, last = tf.while_loop(lambda i, *_: i < whole, turn, (0, y, last), parallel_iterations=1)
+    return _if_any(n % most if most > 1 else 0, lambda: _written(y, whole * most, n % most, last), (y, last))
+
+
+def _if_any(n: Size, rest: Callable[[], _T], otherwise: _T) -> _T:
+    """`rest()` if there are any, of which a graph may learn only when it runs."""
+    if isinstance(n, int):
+        return rest() if n else otherwise
+    return tf.cond(n > 0, rest, lambda: otherwise)
 
 
 def _summed(
@@ -227,9 +269,7 @@ def _summed(
     _, total = tf.while_loop(
         lambda i, _: i < whole, lambda i, t: (i + 1, t + part(i * most, most)), (0, total), parallel_iterations=1
     )
-    if most == 1 or isinstance(n, int):
-        return total + part(whole * most, n % most) if most > 1 and n % most else total
-    return tf.cond(n % most > 0, lambda: total + part(whole * most, n % most), lambda: total)
+    return _if_any(n % most if most > 1 else 0, lambda: total + part(whole * most, n % most), total)
 
 
 def _span(x: tf.Tensor, axis: int, first: Size, n: Size | None) -> tf.Tensor:

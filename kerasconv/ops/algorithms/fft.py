@@ -50,19 +50,36 @@ def workspace(p: Problem) -> float:
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`Y = X conj(W)`."""
-    sizes = sizes_of(x)[1:-1]
-    padded = window.padded(sizes)
-    spectrum = _spectrum(pad(to_batch(x, groups), window.pads), padded, groups)
-    y = _matmul(spectrum, tf.math.conj(_kernel_spectrum(w, window, padded, groups)))
-    return to_channels(_cells(y, padded, [0] * window.rank, window.output(sizes)), groups)
+    return forward_transformed(x, _conjugate(w, window, groups, window.padded(sizes_of(x)[1:-1])), window, groups)
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dX = dY W^T`."""
+    spectrum = _transposed(w, window, groups, window.padded(sizes))
+    return input_gradient_transformed(dy, spectrum, window, groups, sizes)
+
+
+def transformed(w: tf.Tensor, p: Problem) -> tf.Tensor:
+    """`conj(W)`, or of the input gradient `W^T`: what the turns of a problem have in common."""
+    lengths = p.window.padded(p.window.input(p.output))
+    of = _transposed if p.operation == "input_gradient" else _conjugate
+    return of(w, p.window, p.groups, lengths)
+
+
+def forward_transformed(x: tf.Tensor, spectrum: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`forward` by the `transformed` kernel."""
+    sizes = sizes_of(x)[1:-1]
     padded = window.padded(sizes)
-    spectrum = _spectrum(to_batch(dy, groups), padded, groups)
-    w = _kernel_spectrum(w, window, padded, groups)
-    dx = _matmul(spectrum, tf.transpose(w, [*range(w.shape.rank - 2), w.shape.rank - 1, w.shape.rank - 2]))
+    y = _matmul(_spectrum(pad(to_batch(x, groups), window.pads), padded, groups), spectrum)
+    return to_channels(_cells(y, padded, [0] * window.rank, window.output(sizes)), groups)
+
+
+def input_gradient_transformed(
+    dy: tf.Tensor, spectrum: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
+) -> tf.Tensor:
+    """`input_gradient` by the `transformed` kernel."""
+    padded = window.padded(sizes)
+    dx = _matmul(_spectrum(to_batch(dy, groups), padded, groups), spectrum)
     return to_channels(_cells(dx, padded, [lo for lo, _ in window.pads], sizes), groups)
 
 
@@ -89,12 +106,23 @@ def _spectrum(x: tf.Tensor, lengths: Sequence[Size], groups: int) -> tf.Tensor:
     return tf.transpose(spectrum, [0, *range(3, rank + 3), 1, 2])
 
 
-def _kernel_spectrum(w: tf.Tensor, window: Window, lengths: Sequence[Size], groups: int) -> tf.Tensor:
-    """The spectra of a kernel: `(G, *frequencies, C, F)`."""
+def _conjugate(w: tf.Tensor, window: Window, groups: int, lengths: Sequence[Size]) -> tf.Tensor:
+    """`conj(W)`, the spectra of a kernel: `(G, *frequencies, C, F)`."""
+    spectrum, rank = _kernel_spectrum(w, window, groups, lengths), window.rank
+    return tf.transpose(tf.math.conj(spectrum), [0, *range(3, rank + 3), 1, 2])
+
+
+def _transposed(w: tf.Tensor, window: Window, groups: int, lengths: Sequence[Size]) -> tf.Tensor:
+    """`W^T`: `(G, *frequencies, F, C)`."""
+    spectrum, rank = _kernel_spectrum(w, window, groups, lengths), window.rank
+    return tf.transpose(spectrum, [0, *range(3, rank + 3), 2, 1])
+
+
+def _kernel_spectrum(w: tf.Tensor, window: Window, groups: int, lengths: Sequence[Size]) -> tf.Tensor:
+    """`W`: `(G, C, F, *frequencies)`."""
     w = tf.reshape(kernels(w, groups), [groups, *window.size, *(w.shape[-2], w.shape[-1] // groups)])
     rank = window.rank
-    spectrum = _FORWARD[rank](tf.transpose(w, [0, rank + 1, rank + 2, *range(1, rank + 1)]), lengths)
-    return tf.transpose(spectrum, [0, *range(3, rank + 3), 1, 2])
+    return _FORWARD[rank](tf.transpose(w, [0, rank + 1, rank + 2, *range(1, rank + 1)]), lengths)
 
 
 def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -100,15 +100,39 @@ def _correlation(p: Problem) -> tuple[tuple[int, ...], int, int]:
 @fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = A^T [(G w) * (B^T x)]`."""
-    return _correlate(to_batch(x, groups), kernels(w, groups), window, groups)
+    p = problem("forward", sizes_of(x)[0], window.output(sizes_of(x)[1:-1]), window, groups, *_widths(w, groups))
+    return _correlate(to_batch(x, groups), _kernel_points(w, p), window, groups)
 
 
 @shared
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx`: the correlation of `dy` with the mirrored kernel, padded so that it has the size of `x`."""
-    mirrored = cast(Window, window.mirrored)
-    return _correlate(to_batch(dy, groups), kernels(turned(w, groups), groups), mirrored, groups)
+    p = problem("input_gradient", sizes_of(dy)[0], sizes_of(dy)[1:-1], window, groups, *_widths(w, groups))
+    return _correlate(to_batch(dy, groups), _kernel_points(w, p), cast(Window, window.mirrored), groups)
+
+
+@shared
+@fused
+def transformed(w: tf.Tensor, p: Problem) -> tf.Tensor:
+    """`G w`, or of the input gradient that of its correlation: what the turns of a problem have in common."""
+    return _kernel_points(w, p)
+
+
+@shared
+@fused
+def forward_transformed(x: tf.Tensor, points: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`forward` by the `transformed` kernel."""
+    return _correlate(to_batch(x, groups), points, window, groups)
+
+
+@shared
+@fused
+def input_gradient_transformed(
+    dy: tf.Tensor, points: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
+) -> tf.Tensor:
+    """`input_gradient` by the `transformed` kernel."""
+    return _correlate(to_batch(dy, groups), points, cast(Window, window.mirrored), groups)
 
 
 @shared
@@ -125,7 +149,8 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
         if window.size[axis - 1] > 1:
             v = tf.concat(_combinations(_A[m].T, take(v, _moving(window, m, m), axis)), 0)
     d = product(u, _by_point(v, m, window, groups), transpose_a=True)  # (a^rank G, blocks C, F)
-    d = tf.reshape(d, [d.shape[0] // groups, groups * d.shape[1] * d.shape[2]])
+    with unfused():
+        d = tf.reshape(d, [d.shape[0] // groups, groups * d.shape[1] * d.shape[2]])
     g = _on_axes(_G[m].T, window, d.dtype)
     d = tf.reshape(product(g, d), [*_per_axis(_R, window, 1), groups, *blocks, x.shape[-1], dy.shape[-1]])
     rank = window.rank
@@ -137,15 +162,13 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     return joined(tf.reshape(d, [groups, -1, x.shape[-1], dy.shape[-1]]), window.size)
 
 
-def _correlate(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-    """`(G N, *S, C)` with kernels `(G, K, C, F)`, in the channels-last layout `(N, *O, G F)`."""
+def _correlate(x: tf.Tensor, points: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
+    """`(G N, *S, C)` with a kernel `(a^rank G, blocks C, F)`, in the channels-last layout `(N, *O, G F)`."""
     output = window.output(sizes_of(x)[1:-1])
-    m = _tile(window, output, sizes_of(x)[0], w.shape[-2], w.shape[-1])
-    blocks = _blocks(window)
-    tiles = _tiles_in(x, window, output, m, blocks)
-    y = product(_by_point(tiles, m, window, groups), _kernel_points(w, window, m, blocks))
-    points = _points(m, window)
-    y = tf.reshape(y, [points * sizes_of(x)[0], *sizes_of(tiles)[1:-1], w.shape[-1]])
+    m = next(m for m in (2, 4) if _points(m, window) * groups == points.shape[0])
+    tiles = _tiles_in(x, window, output, m, _blocks(window))
+    y = product(_by_point(tiles, m, window, groups), points)
+    y = tf.reshape(y, [_points(m, window) * sizes_of(x)[0], *sizes_of(tiles)[1:-1], points.shape[-1]])
     for axis in range(1, window.rank + 1):
         if window.size[axis - 1] > 1:
             ones = (*[1] * (axis - 1), m)
@@ -177,6 +200,11 @@ def _tiles_in(x: tf.Tensor, window: Window, output: Sequence[Size], m: int, bloc
     return x
 
 
+def _widths(w: tf.Tensor, groups: int) -> tuple[int, int]:
+    """The channels and the filters of a group."""
+    return w.shape[-2], w.shape[-1] // groups
+
+
 def _cut(x: tf.Tensor, ends: Sequence[tuple[Size, Size]]) -> tf.Tensor:
     """`x` without the cells at the end that no tile reads, which are those that a negative pad counts."""
     if all(isinstance(hi, int) and hi >= 0 for _, hi in ends):
@@ -185,10 +213,12 @@ def _cut(x: tf.Tensor, ends: Sequence[tuple[Size, Size]]) -> tf.Tensor:
     return tf.slice(x, [0] * x.shape.rank, [sizes_of(x)[0], *sizes, x.shape[-1]])
 
 
-def _kernel_points(w: tf.Tensor, window: Window, m: int, blocks: Sequence[int]) -> tf.Tensor:
-    """`G w`: kernels `(G, K, C, F)` as `(a^rank G, blocks C, F)`."""
-    groups, _, channels, filters = w.shape
-    rank = window.rank
+def _kernel_points(w: tf.Tensor, p: Problem) -> tf.Tensor:
+    """`G w`: the kernel `(*K, C, G F)`, or what it is in an input gradient, as `(a^rank G, blocks C, F)`."""
+    output, channels, filters = _correlation(p)
+    window, groups, rank = p.window, p.groups, p.window.rank
+    m, blocks = _tile(window, output, p.batch, channels, filters), _blocks(window)
+    w = kernels(turned(w, groups) if p.operation == "input_gradient" else w, groups)
     per_block = _per_axis(_R, window, 1)
     w = tf.reshape(w, [groups, *window.size, channels, filters])
     missing = [(0, b * r - k) for b, r, k in zip(blocks, per_block, window.size, strict=True)]
@@ -196,7 +226,8 @@ def _kernel_points(w: tf.Tensor, window: Window, m: int, blocks: Sequence[int]) 
     w = tf.reshape(w, [groups, *(n for pair in zip(blocks, per_block, strict=True) for n in pair), channels, filters])
     w = tf.transpose(w, [*range(2, 2 * rank + 1, 2), 0, *range(1, 2 * rank, 2), 2 * rank + 1, 2 * rank + 2])
     w = product(_on_axes(_G[m], window, w.dtype), tf.reshape(w, [math.prod(per_block), -1]))
-    return tf.reshape(w, [-1, math.prod(blocks) * channels, filters])
+    with unfused():
+        return tf.reshape(w, [-1, math.prod(blocks) * channels, filters])
 
 
 def _by_point(x: tf.Tensor, m: int, window: Window, groups: int) -> tf.Tensor:
