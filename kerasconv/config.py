@@ -25,7 +25,7 @@ _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
 _algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
 _winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
-_memory_limit: ContextVar[int] = ContextVar("kerasconv_memory_limit", default=2**26)
+_memory_limit: ContextVar[int | None] = ContextVar("kerasconv_memory_limit", default=None)
 _lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
 
 
@@ -84,12 +84,13 @@ def get_winograd() -> bool:
     return _winograd.get()
 
 
-def set_memory_limit(limit: int) -> None:
+def set_memory_limit(limit: int | None) -> None:
     """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
 
     Args:
-        limit: Bytes, at least one million; at first `2**26`, 64 MiB. The kernel in another form is not counted, and
-            parts are single rows at the least. `"native"` does not heed it.
+        limit: Bytes, at least one million; or `None`, as at first: half of what input, kernel and output take together,
+            but at least 16 MiB and at most 64 MiB. More is a little faster, for small tensors above all. The kernel in
+            another form is not counted, and parts are single rows at the least. `"native"` does not heed it.
 
     Raises:
         ValueError: If it is no such number.
@@ -99,23 +100,23 @@ def set_memory_limit(limit: int) -> None:
         >>> kerasconv.config.set_memory_limit(32 * 2**20)
         >>> kerasconv.config.get_memory_limit()
         33554432
-        >>> kerasconv.config.set_memory_limit(2**26)
+        >>> kerasconv.config.set_memory_limit(None)
     """
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6:
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6):
         raise ValueError(
-            "set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. "
+            "set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000, or None. "
             f"Received: limit={limit!r}."
         )
     _memory_limit.set(limit)
 
 
-def get_memory_limit() -> int:
-    """What `set_memory_limit` has set.
+def get_memory_limit() -> int | None:
+    """What `set_memory_limit` has set, at first `None`.
 
     Example:
         >>> import kerasconv
-        >>> kerasconv.config.get_memory_limit() // 2**20
-        64
+        >>> print(kerasconv.config.get_memory_limit())
+        None
     """
     return _memory_limit.get()
 

@@ -1,6 +1,7 @@
 """Which algorithm is chosen, how exact the fast ones are, what they refuse, and operations in parts."""
 
 import functools
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_the_memory_limit_is_kept():
     """Or at least as few rows are done at once as can be, which of a volume with large planes may still be too much."""
     small = Case((112, 113), (3, 3), channels=64, filters=65, batch=64)
     large = Case((114, 130, 130), (3, 3, 3), channels=32, filters=64, batch=1)  # whose columns would take 6.3 GB
-    for case, most in ((small, config.get_memory_limit()), (large, 2**28)):
+    for case, most in ((small, 2**26), (large, 2**28)):
         for name in OPERATIONS:
             p = problem(name, case.batch, case.output, case.window, 1, case.channels, case.filters)
             for algorithm in (direct, gemm, winograd):
@@ -141,6 +142,35 @@ def test_the_memory_limit_is_kept():
     assert 4 * p.taps * p.positions * p.channels > 6.3e9
 
 
+@pytest.mark.parametrize(
+    ("size", "limit", "turns"), [(28, None, 1), (56, None, 4), (56, 2**26, 1), (112, None, 8), (448, None, 56)], ids=str
+)
+def test_the_limit_depends_on_the_tensors(size, limit, turns):
+    """Half of them, between 16 and 64 MiB, if none is set; the tiles of 56 x 56 positions take 4 MiB."""
+    with _limited(limit):
+        (choice, *_) = kerasconv.explain_algorithm(layers.Conv2D(64, 3, padding="same"), (8, size, size, 64)).choices
+    assert (choice.chosen, choice.chunks) == ("winograd", turns)
+
+
+def test_what_would_exceed_the_limit_by_itself_is_not_chosen():
+    """A kernel of 256 x 256 channels takes 9 MiB where it is transformed."""
+    reason = "its kernel alone takes more memory than allowed"
+    for limit, chosen, refusals in ((None, "winograd", {"fft"}), (10**6, "gemm", {"fft", "winograd"})):
+        with _limited(limit):
+            choice = kerasconv.explain_algorithm(layers.Conv2D(256, 3), (16, 32, 32, 256)).choices[0]
+        assert choice.chosen == chosen
+        assert choice.refusals == dict.fromkeys(refusals, reason)
+
+
+@contextmanager
+def _limited(limit):
+    try:
+        config.set_memory_limit(limit)
+        yield
+    finally:
+        config.set_memory_limit(None)
+
+
 @pytest.mark.parametrize("shape", [(0, 28, 28, 64), (512, None, 28, 64)], ids=["no examples", "unknown size"])
 def test_one_turn(shape):
     assert [c.chunks for c in kerasconv.explain_algorithm(layers.Conv2D(64, 3), shape).choices] == [1, 1, 1]
@@ -149,22 +179,17 @@ def test_one_turn(shape):
 def test_a_lower_limit_gives_the_same():
     x, w = np.random.default_rng(0).normal(size=(5, 40, 41, 16)), np.random.default_rng(1).normal(size=(3, 3, 16, 32))
     expected = ops.conv(x, w)
-    limit = config.get_memory_limit()
-    try:
-        config.set_memory_limit(10**6)
-        with auto.choices() as found:
-            np.testing.assert_allclose(ops.conv(x, w), expected, atol=1e-12)
-    finally:
-        config.set_memory_limit(limit)
+    with _limited(10**6), auto.choices() as found:
+        np.testing.assert_allclose(ops.conv(x, w), expected, atol=1e-12)
     assert found[0].chunks > 2
 
 
-@pytest.mark.parametrize("limit", [10, 1e9, True, None])
+@pytest.mark.parametrize("limit", [10, 1e9, True, "16"])
 def test_what_is_no_limit(limit):
     with pytest.raises(ValueError) as error:
         config.set_memory_limit(limit)
     assert str(error.value) == (
-        f"set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000. Received: limit={limit!r}."
+        f"set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000, or None. Received: limit={limit!r}."
     )
 
 

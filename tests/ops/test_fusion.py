@@ -174,6 +174,28 @@ def test_traces_do_not_multiply():
     assert len(traces) <= 3
 
 
+def test_what_is_replaced_on_a_cpu(tmp_path):
+    """In a plain graph only, also within a loop; not where it is compiled as a whole, nor where the two see other inputs."""
+
+    def call(x):
+        first, second = (lambda: x + 1), (lambda: tf.raw_ops.InplaceUpdate(x=x + 0, i=[0], v=x[:1] + 2))
+        return fusion.replaced_on_cpu(first, second)
+
+    def loop(x):
+        return tf.while_loop(lambda i, _: i < 3, lambda i, x: (i + 1, call(x)), (0, x))[1]
+
+    x = tf.zeros([1])
+    assert tf.function(call)(x) == 2
+    assert tf.function(loop)(x) == 6
+    assert tf.function(call, jit_compile=True)(x) == 1
+    assert tf.function(loop, jit_compile=True)(x) == 3
+    assert tf.function(lambda x, y: fusion.replaced_on_cpu(lambda: x + 1, lambda: y + 2))(x, x) == 1
+    module = tf.Module()
+    module.call = tf.function(call, input_signature=[tf.TensorSpec([1])])
+    tf.saved_model.save(module, tmp_path)
+    assert tf.saved_model.load(tmp_path).call(x) in (1, 2)
+
+
 def test_exporters_read_it(tmp_path):
     """Keras' own export of a model whose layers choose Winograd: a valid file with the same answers."""
     model = keras.Sequential([keras.Input((12, 13, 16)), layers.Conv2D(24, 3, padding="same"), layers.MaxPooling2D(3)])

@@ -104,7 +104,7 @@ def _widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
 def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
     """The algorithm of the choice, and the mirrored problem if it is handed that."""
     choose = _choice if hashable(p) else _choice.__wrapped__
-    chosen, form, estimates, refusals = choose(p, dtype, config.get_winograd())
+    chosen, form, estimates, refusals = choose(p, dtype, config.get_winograd(), config.get_memory_limit())
     found = _choices.get()
     if found is not None:
         turns = chunks.turns(_CANDIDATES[chosen], form, dtype).count(form)
@@ -113,10 +113,13 @@ def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _choice(p: Problem, dtype: tf.DType, winograd: bool) -> tuple[str, Problem, dict[str, float], dict[str, str]]:
+def _choice(
+    p: Problem, dtype: tf.DType, winograd: bool, limit: int | None
+) -> tuple[str, Problem, dict[str, float], dict[str, str]]:
     """The candidate with the lowest estimate, of equal ones the first, and the form of the problem that has it.
 
-    Behind them all estimates, in milliseconds, and why the others are no candidates.
+    Behind them all estimates, in milliseconds, and why the others are no candidates, of which the limit of memory may
+    be the cause.
     """
     estimates, refusals, forms = {}, {}, {}
     for name, algorithm in _CANDIDATES.items():
@@ -129,6 +132,7 @@ def _choice(p: Problem, dtype: tf.DType, winograd: bool) -> tuple[str, Problem, 
             reason = reason or f"fewer than {_WORTH_TRANSFORMING} channels are not worth its transforms"
         if p.depthwise and name != "direct":
             reason = "depthwise"
+        reason = reason or chunks.refusal(algorithm, p, dtype)
         if reason:
             refusals[name] = reason
         else:

@@ -22,6 +22,10 @@ from kerasconv.ops.algorithms.problem import Problem, problem
 from kerasconv.ops.fusion import replaced_on_cpu
 from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
 
+_LEAST, _MOST = (
+    2**24,
+    2**26,
+)  # bytes, where no limit is set: with less, turns take longer; more saves 1 to 7 % of the time
 _T = TypeVar("_T")
 _Joined = tuple[tf.Tensor, tf.Tensor]  # what turns have made so far, and what they hand to the next
 _Part = Callable[[Size, Size, tf.Tensor], _Joined]
@@ -50,17 +54,50 @@ def turns(algorithm: Any, p: Problem, dtype: tf.DType = tf.float32) -> Turns:
 
     Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a
     kernel in another form, is not counted, and where it exceeds the limit, examples may take as much: smaller turns
-    would save little, and make it anew each time. What is of unknown size is not cut.
+    would save little. What is of unknown size is not cut.
     """
     if not hasattr(algorithm, "workspace") or not p.sized or p.batch == 0:
         return Turns()
-    one, two = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (1, 2))  # which counts float32
-    limit = max(config.get_memory_limit(), 2 * one - two)
-    each = max(two - one, 1)
+    once, each = _shares(algorithm, p, dtype)
+    limit = max(_limit(p, dtype), once)
+    if p.batch * each <= limit:
+        return Turns()
+    each += dtype.size * _result(p)  # which a turn has beside the whole
     least = getattr(algorithm, "ROWS", 1)
     if each > limit and p.output[0] > least:
         return Turns(1, _even(max(1, int(p.output[0] * limit / each) // least) * least, p.output[0], least))
-    return Turns(_even(max(1, int(limit / each)), p.batch)) if p.batch * each > limit else Turns()
+    return Turns(_even(max(1, int(limit / each)), p.batch))
+
+
+def _result(p: Problem) -> int:
+    """How many numbers there are of each example in what the turns' results are joined to."""
+    if p.operation == "input_gradient":
+        return math.prod(p.window.input(p.output)) * p.groups * p.channels
+    return math.prod(p.output) * p.groups * p.filters if p.operation == "forward" else 0
+
+
+def refusal(algorithm: Any, p: Problem, dtype: tf.DType) -> str | None:
+    """Why the algorithm cannot stay near the limit, if it cannot."""
+    if not hasattr(algorithm, "workspace") or not p.sized:
+        return None
+    most = config.get_memory_limit() or _MOST
+    return "its kernel alone takes more memory than allowed" if _shares(algorithm, p, dtype)[0] > most else None
+
+
+def _shares(algorithm: Any, p: Problem, dtype: tf.DType) -> tuple[float, float]:
+    """Bytes of the workspace: those needed whatever the number of examples, and those of each."""
+    one, two = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (1, 2))  # which counts float32
+    return 2 * one - two, max(two - one, 1)
+
+
+def _limit(p: Problem, dtype: tf.DType) -> float:
+    """The limit that is set, or else half of what input, kernel and output take together, within bounds."""
+    limit = config.get_memory_limit()
+    if limit is not None:
+        return limit
+    cells = p.batch * math.prod(p.window.input(p.output))
+    numbers = p.groups * (cells * p.channels + p.taps * p.channels * p.filters + p.positions * p.filters)
+    return min(max(_LEAST, dtype.size * numbers / 2), _MOST)
 
 
 def _even(most: int, n: int, step: int = 1) -> int:

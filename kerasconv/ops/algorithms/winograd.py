@@ -82,11 +82,14 @@ def cost(p: Problem) -> float:
 
 
 def workspace(p: Problem) -> float:
-    """Bytes: the transformed inputs and outputs."""
+    """Bytes: transformed inputs and outputs, or one of these and what its axes have been transformed to before."""
     output, channels, filters = _correlation(p)
     m = _tile(p.window, output, p.batch, channels, filters)
-    numbers = _tiles(p.window, output, m) * p.batch * (2 * math.prod(_blocks(p.window)) * channels + 2 * filters)
-    return 4 * p.groups * _points(m, p.window) * (numbers + math.prod(_blocks(p.window)) * channels * filters)
+    channels *= math.prod(_blocks(p.window))
+    tiles = p.batch * _tiles(p.window, output, m)
+    gradient = p.operation == "kernel_gradient"
+    numbers = tiles * (2 * channels + filters if gradient else max(channels + filters, 2 * channels, 2.4 * filters))
+    return 4 * p.groups * _points(m, p.window) * (numbers + channels * filters)
 
 
 def _correlation(p: Problem) -> tuple[tuple[int, ...], int, int]:
