@@ -121,6 +121,8 @@ def product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_
     with unfused():
         if transpose_a and a.shape[0] == 1 and a.shape.rank == 3:
             return tf.matmul(a[0], b[0], transpose_a=True)[None]
+        if tf.executing_eagerly() and a.shape.rank == 2:  # the first product of that kind takes 20 ms in a process
+            return tf.matmul(a[None], b[None], transpose_a=transpose_a, transpose_b=transpose_b)[0]
         return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 

@@ -23,6 +23,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Size, Window
@@ -115,6 +116,8 @@ def _combined(
     Along an axis with many taps: `2^i` neighbouring taps from two times `2^(i - 1)`, and `k` taps from those powers of
     two of which `k` is the sum.
     """
+    if tf.executing_eagerly() and isinstance(window, Window) and max(window.size) < _DOUBLING:
+        return _combined_eagerly(x, window, axes, combine, outside)
     (axis, *others) = axes
     if isinstance(window, AdaptiveWindow):
         return combine(_read(x, window, axes, outside))
@@ -135,6 +138,23 @@ def _combined(
         left = sizes_of(x)[axis] - d * length
         x = combine([_part(x, axis, 0, left), _part(x, axis, d * length, left)])
         length *= 2
+
+
+def _combined_eagerly(
+    x: tf.Tensor, window: Window, axes: Sequence[int], combine: Callable[..., tf.Tensor], outside: float
+) -> tf.Tensor:
+    """The same by few operations, axis by axis: what one takes at its first call is more than what it saves."""
+    if combine is _largest:
+        x, reduce = _comparable(x), tf.reduce_max
+    else:
+        reduce = tf.reduce_sum
+    x = pad_axes(x, ((0, 0), *(p if i in axes else (0, 0) for i, p in enumerate(window.pads, 1)), (0, 0)), outside)
+    for axis in axes:
+        k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
+        if k > 1 or s > 1:
+            cells = np.arange(0, x.shape[axis] - e + 1, s)[:, None] + d * np.arange(k)
+            x = reduce(tf.gather(x, cells, axis=axis), axis + 1)
+    return x
 
 
 def _part(x: tf.Tensor, axis: int, start: Size, size: Size, stride: int = 1) -> tf.Tensor:

@@ -91,10 +91,13 @@ def _shares(algorithm: Any, p: Problem, dtype: tf.DType) -> tuple[float, float]:
 
 
 def _limit(p: Problem, dtype: tf.DType) -> float:
-    """The limit that is set, or else half of what input, kernel and output take together, within bounds."""
+    """The limit that is set, or else half of what input, kernel and output take together, within bounds.
+
+    Eager turns take longer, so there it is the upper bound.
+    """
     limit = config.get_memory_limit()
-    if limit is not None:
-        return limit
+    if limit is not None or tf.executing_eagerly():
+        return limit or _MOST
     cells = p.batch * math.prod(p.window.input(p.output))
     numbers = p.groups * (cells * p.channels + p.taps * p.channels * p.filters + p.positions * p.filters)
     return min(max(_LEAST, dtype.size * numbers / 2), _MOST)

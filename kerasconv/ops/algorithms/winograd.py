@@ -241,7 +241,10 @@ def _by_point(x: tf.Tensor, m: int, window: Window, groups: int) -> tf.Tensor:
 def _combinations(matrix: np.ndarray, taps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """The rows of a matrix times the taps."""
     if tf.executing_eagerly():  # where one operation takes less than dozens
-        return tf.unstack(tf.tensordot(tf.constant(matrix, taps[0].dtype), tf.stack(taps), 1))
+        rows = product(
+            tf.constant(matrix, taps[0].dtype), tf.reshape(tf.stack(taps), [len(taps), math.prod(taps[0].shape)])
+        )
+        return tf.unstack(tf.reshape(rows, [len(matrix), *taps[0].shape]))
     return [_combine(row, taps) for row in matrix]
 
 
