@@ -117,16 +117,17 @@ def taps(x: tf.Tensor, window: Window, outside: float = 0) -> list[tf.Tensor]:
 
 def index_of_cells(window: Window, positions: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
     """The row-major index of the cell that each tap sees at each position, `(positions, taps)`; pads are not heeded."""
-    numbers, reshape = (np.arange, np.reshape) if tf.executing_eagerly() else (tf.range, tf.reshape)
-    first: Any = 0  # the cell of the first tap at each position
-    ahead: Any = 0  # cells from the first tap to each
+    index: Any = 0
     for axis, (o, k, s, d) in enumerate(zip(positions, window.size, window.strides, window.dilation, strict=True)):
-        cells, line = math.prod(sizes[axis + 1 :]), [1] * window.rank
-        line[axis] = -1
-        first = first + reshape(numbers(o) * (s * cells), line)
-        ahead = ahead + reshape(numbers(k) * (d * cells), line)
-    first, ahead = reshape(first, [-1, 1]), reshape(ahead, [-1])
-    return tf.convert_to_tensor(first, tf.int32) + tf.convert_to_tensor(ahead, tf.int32)
+        line, shape = math.prod(sizes[axis + 1 :]), [1] * 2 * window.rank
+        shape[axis], shape[window.rank + axis] = o, k
+        known = isinstance(o, int) and isinstance(line, int)
+        first = np.arange(o, dtype="int32") if known else tf.range(o)
+        of_axis = (s * first[:, None] + d * np.arange(k, dtype="int32")) * line
+        of_axis = np.reshape(of_axis, shape) if known else tf.reshape(of_axis, shape)
+        # In a graph these are small constants, and no large one.
+        index = index + (of_axis if tf.executing_eagerly() else tf.convert_to_tensor(of_axis, tf.int32))
+    return tf.reshape(tf.cast(index, tf.int32), [math.prod(positions), math.prod(window.size)])
 
 
 def overlap(parts: Sequence[tf.Tensor], window: Window, sizes: Sequence[Size]) -> tf.Tensor:
