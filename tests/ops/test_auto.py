@@ -100,6 +100,31 @@ def test_turns_are_the_whole(monkeypatch, cut, case):
             np.testing.assert_allclose(result, expected, atol=1e-12)
 
 
+TRANSPOSED = (
+    Case((10, 14), (3, 3), channels=4, filters=6, batch=3),
+    Case((10, 14), (3, 3), channels=4, filters=6, groups=2, batch=3),
+    Case((16, 12), (9, 3), batch=3),
+    Case((20, 12), (5, 1), batch=3),
+    Case((15,), (4,), batch=3),
+    Case((7, 6, 7), (3, 3, 3), batch=3),
+)
+
+
+@pytest.mark.parametrize("case", TRANSPOSED, ids=str)
+@pytest.mark.parametrize("cut", [chunks.Turns(), chunks.Turns(2), chunks.Turns(1, 4)], ids=str)
+def test_winograd_transposes_where_there_are_fewer_outputs(monkeypatch, case, cut):
+    """All three operations, at once and in turns, which have the transformed kernel in common."""
+    monkeypatch.setattr(chunks, "turns", lambda *_: cut)
+    p = problem("input_gradient", case.batch, case.output, case.window, case.groups, 1, 1)
+    assert winograd._transposes(p)
+    for name, arguments in operations(case):
+        tensors = [a for a in arguments if isinstance(a, tf.Tensor)]
+        run = functools.partial(getattr(chunks, name), winograd)
+        graph = tf.function(lambda tensors, rest, run=run: run(*tensors, *rest))
+        for result in (run(*arguments), graph(tensors, arguments[len(tensors) :])):
+            np.testing.assert_allclose(result, getattr(direct, name)(*arguments), atol=1e-12)
+
+
 @pytest.mark.parametrize("cut", [chunks.Turns(2), chunks.Turns(1, 2)], ids=str)
 @pytest.mark.parametrize("mode", ["xla", "unknown batch", "unknown batch, xla"])
 def test_turns_in_other_modes(monkeypatch, cut, mode):

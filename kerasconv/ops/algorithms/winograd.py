@@ -9,7 +9,7 @@ takes `a` products where the definition takes `3 m`. In several dimensions each 
 overlap by two cells, and the products of numbers become products of matrices, one for each point, which sum over the
 channels: in two dimensions F(4, 3) takes 36 products for 16 outputs instead of 144. The gradients are the transposes:
 
-    dx = the same with the kernel mirrored and its channels exchanged        dw = G^T [(B^T x) * (A dy)]
+    dx = B [(G w) * (A dy)]        dw = G^T [(B^T x) * (A dy)]
 
 A kernel of more than three taps along an axis consists of blocks of three, whose inputs are shifted and stand side by
 side as channels; one of fewer is filled up with zeros. An axis on which the kernel has one tap is left alone.
@@ -36,7 +36,7 @@ from kerasconv.geometry import Size, Window, positive
 from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels, turned
 from kerasconv.ops.algorithms.problem import Problem, problem, seconds
 from kerasconv.ops.fusion import fused, product, shared, total, unfused
-from kerasconv.ops.windows import interleave, pad, sizes_of, take
+from kerasconv.ops.windows import interleave, pad, pad_axes, place, sizes_of, take
 
 ROWS = 4  # outputs of the larger tile along an axis
 _R = 3
@@ -93,10 +93,18 @@ def workspace(p: Problem) -> float:
 
 
 def _correlation(p: Problem) -> tuple[tuple[int, ...], int, int]:
-    """Positions, channels and filters of the correlation that it is: that of the input gradient makes inputs."""
-    if p.operation == "input_gradient":
+    """Positions, channels and filters of the correlation that it is, or whose transpose it is."""
+    if p.operation == "input_gradient" and not _transposes(p):
         return p.window.input(p.output), p.filters, p.channels
     return p.output, p.channels, p.filters
+
+
+def _transposes(p: Problem) -> bool:
+    """Whether it is an input gradient that takes fewer products as the transpose of `forward`, with fewer tiles."""
+    window = p.window
+    sizes = p.output, window.input(p.output)
+    outputs, inputs = (min(_points(m, window) * _tiles(window, n, m) for m in (2, 4)) for n in sizes)
+    return p.operation == "input_gradient" and outputs < 0.9 * inputs
 
 
 @shared
@@ -110,9 +118,9 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
 @shared
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
-    """`dx`: the correlation of `dy` with the mirrored kernel, padded so that it has the size of `x`."""
+    """`dx = B [(G w) * (A dy)]`; or the correlation of `dy` with the mirrored kernel, where that has as few tiles."""
     p = problem("input_gradient", sizes_of(dy)[0], sizes_of(dy)[1:-1], window, groups, *_widths(w, groups))
-    return _correlate(to_batch(dy, groups), _kernel_points(w, p), cast(Window, window.mirrored), groups)
+    return _input_gradient(dy, _kernel_points(w, p), p, sizes)
 
 
 @shared
@@ -135,7 +143,8 @@ def input_gradient_transformed(
     dy: tf.Tensor, points: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
 ) -> tf.Tensor:
     """`input_gradient` by the `transformed` kernel."""
-    return _correlate(to_batch(dy, groups), points, cast(Window, window.mirrored), groups)
+    p = problem("input_gradient", sizes_of(dy)[0], sizes_of(dy)[1:-1], window, groups, *points.shape[1:])
+    return _input_gradient(dy, points, p, sizes)
 
 
 @shared
@@ -147,11 +156,8 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
     m = _tile(window, output, sizes_of(dy)[0], x.shape[-1], dy.shape[-1])
     blocks = _blocks(window)
     u = _by_point(_tiles_in(x, window, output, m, blocks), m, window, groups)
-    v = pad(dy, [(0, -o % m_) for o, m_ in zip(output, _per_axis(m, window, 1), strict=True)])
-    for axis in range(window.rank, 0, -1):
-        if window.size[axis - 1] > 1:
-            v = tf.concat(_combinations(_A[m].T, take(v, _moving(window, m, m), axis)), 0)
-    d = product(u, _by_point(v, m, window, groups), transpose_a=True)  # (a^rank G, blocks C, F)
+    v = _by_point(_tiles_out(dy, window, m), m, window, groups)
+    d = product(u, v, transpose_a=True)  # (a^rank G, blocks C, F)
     with unfused():
         d = tf.reshape(d, [d.shape[0] // groups, groups * d.shape[1] * d.shape[2]])
     g = _on_axes(_G[m].T, window, d.dtype)
@@ -168,7 +174,7 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) ->
 def _correlate(x: tf.Tensor, points: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`(G N, *S, C)` with a kernel `(a^rank G, blocks C, F)`, in the channels-last layout `(N, *O, G F)`."""
     output = window.output(sizes_of(x)[1:-1])
-    m = next(m for m in (2, 4) if _points(m, window) * groups == points.shape[0])
+    m = _outputs_of(points, window, groups)
     tiles = _tiles_in(x, window, output, m, _blocks(window))
     y = product(_by_point(tiles, m, window, groups), points)
     y = tf.reshape(y, [_points(m, window) * sizes_of(x)[0], *sizes_of(tiles)[1:-1], points.shape[-1]])
@@ -178,6 +184,49 @@ def _correlate(x: tf.Tensor, points: tf.Tensor, window: Window, groups: int) -> 
             y = interleave(_combinations(_A[m], tf.split(y, m + _R - 1)), ones)
     y = tf.slice(y, [0] * y.shape.rank, [sizes_of(y)[0], *output, y.shape[-1]])
     return to_channels(y, groups)
+
+
+def _input_gradient(dy: tf.Tensor, points: tf.Tensor, p: Problem, sizes: Sequence[Size]) -> tf.Tensor:
+    """`dx`, in the form for which the kernel was transformed."""
+    dy = to_batch(dy, p.groups)
+    if _transposes(p):
+        return _correlate_transposed(dy, points, p.window, p.groups, sizes)
+    return _correlate(dy, points, cast(Window, p.window.mirrored), p.groups)
+
+
+def _correlate_transposed(
+    dy: tf.Tensor, points: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]
+) -> tf.Tensor:
+    """`B [(G w)^T * (A dy)]`: tiles of inputs, added up where they overlap; of `(G N, *O, F)`, as `(N, *S, G C)`."""
+    m, blocks = _outputs_of(points, window, groups), _blocks(window)
+    tiles = _tiles_out(dy, window, m)
+    x = product(_by_point(tiles, m, window, groups), points, transpose_b=True)
+    x = tf.reshape(x, [_points(m, window) * sizes_of(dy)[0], *sizes_of(tiles)[1:-1], points.shape[1]])
+    for axis in range(1, window.rank + 1):
+        if window.size[axis - 1] > 1:
+            cells = sizes_of(x)[axis] * m + _R - 1
+            parts = _combinations(_B[m].T, tf.split(x, m + _R - 1))
+            x = place(parts, _moving(window, m + _R - 1, m), axis, cells)
+    if math.prod(blocks) > 1:
+        starts, parts = np.ndindex(*blocks), tf.split(x, math.prod(blocks), -1)
+        ends = ([(_R * i, _R * (b - 1 - i)) for i, b in zip(start, blocks, strict=True)] for start in starts)
+        x = total([pad_axes(part, ((0, 0), *end, (0, 0))) for part, end in zip(parts, ends, strict=True)])
+    x = tf.slice(x, [0, *(lo for lo, _ in window.pads), 0], [sizes_of(x)[0], *sizes, x.shape[-1]])
+    return to_channels(x, groups)
+
+
+def _outputs_of(points: tf.Tensor, window: Window, groups: int) -> int:
+    """How many outputs the tiles have along an axis for which a kernel was transformed."""
+    return next(m for m in (2, 4) if _points(m, window) * groups == points.shape[0])
+
+
+def _tiles_out(y: tf.Tensor, window: Window, m: int) -> tf.Tensor:
+    """`A y` of all tiles, `(a^rank N, *tiles, F)`, the points of the first axis outermost."""
+    y = pad(y, [(0, -o % m_) for o, m_ in zip(sizes_of(y)[1:-1], _per_axis(m, window, 1), strict=True)])
+    for axis in range(window.rank, 0, -1):
+        if window.size[axis - 1] > 1:
+            y = tf.concat(_combinations(_A[m].T, take(y, _moving(window, m, m), axis)), 0)
+    return y
 
 
 def _tiles_in(x: tf.Tensor, window: Window, output: Sequence[Size], m: int, blocks: Sequence[int]) -> tf.Tensor:
@@ -221,7 +270,7 @@ def _kernel_points(w: tf.Tensor, p: Problem) -> tf.Tensor:
     output, channels, filters = _correlation(p)
     window, groups, rank = p.window, p.groups, p.window.rank
     m, blocks = _tile(window, output, p.batch, channels, filters), _blocks(window)
-    w = kernels(turned(w, groups) if p.operation == "input_gradient" else w, groups)
+    w = kernels(w if p.operation == "forward" or _transposes(p) else turned(w, groups), groups)
     per_block = _per_axis(_R, window, 1)
     w = tf.reshape(w, [groups, *window.size, channels, filters])
     missing = [(0, b * r - k) for b, r, k in zip(blocks, per_block, window.size, strict=True)]
