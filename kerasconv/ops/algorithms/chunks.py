@@ -53,13 +53,13 @@ def turns(algorithm: Any, p: Problem, dtype: tf.DType = tf.float32) -> Turns:
     """How the problem is cut to stay within the limit.
 
     Rows are cut by `algorithm.ROWS`, if it makes so many at once. What is needed whatever the number of examples, a
-    kernel in another form, is not counted, and where it exceeds the limit, examples may take as much: smaller turns
-    would save little. What is of unknown size is not cut.
+    kernel in another form, is not counted, and where it exceeds the limit, examples may take as much, and twice as much
+    where each turn makes it anew: smaller turns would save little. What is of unknown size is not cut.
     """
     if not hasattr(algorithm, "workspace") or not p.sized or p.batch == 0:
         return Turns()
     once, each = _shares(algorithm, p, dtype)
-    limit = max(_limit(p, dtype), once)
+    limit = max(_limit(p, dtype), 2 * once if p.operation == "kernel_gradient" else once)
     if p.batch * each <= limit:
         return Turns()
     each += dtype.size * _result(p)  # which a turn has beside the whole
@@ -86,8 +86,9 @@ def refusal(algorithm: Any, p: Problem, dtype: tf.DType) -> str | None:
 
 def _shares(algorithm: Any, p: Problem, dtype: tf.DType) -> tuple[float, float]:
     """Bytes of the workspace: those needed whatever the number of examples, and those of each."""
-    one, two = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (1, 2))  # which counts float32
-    return 2 * one - two, max(two - one, 1)
+    all_of_them, twice = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (p.batch, 2 * p.batch))
+    each = max((twice - all_of_them) / p.batch, 1)  # a workspace counts float32
+    return max(all_of_them - p.batch * each, 0), each
 
 
 def _limit(p: Problem, dtype: tf.DType) -> float:
