@@ -89,8 +89,9 @@ def set_memory_limit(limit: int | None) -> None:
 
     Args:
         limit: Bytes, at least one million; or `None`, as at first: half of what input, kernel and output take together,
-            but at least 16 MiB and at most 64 MiB. More is a little faster, for small tensors above all. The kernel in
-            another form is not counted, and parts are single rows at the least. `"native"` does not heed it.
+            but at least 16 MiB and at most 64 MiB, and in float64 twice as much. More is a little faster, for small
+            tensors above all. The kernel in another form is not counted, and parts are single rows at the least.
+            `"native"` does not heed it.
 
     Raises:
         ValueError: If it is no such number.
