@@ -84,9 +84,10 @@ def refusal(algorithm: Any, p: Problem, dtype: tf.DType) -> str | None:
 
 def _shares(algorithm: Any, p: Problem, dtype: tf.DType) -> tuple[float, float]:
     """Bytes of the workspace: those needed whatever the number of examples, and those of each."""
-    all_of_them, twice = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (p.batch, 2 * p.batch))
-    each = max((twice - all_of_them) / p.batch, 1)  # a workspace counts float32
-    return max(all_of_them - p.batch * each, 0), each
+    batch = max(1, p.batch)
+    some, twice = (dtype.size / 4 * algorithm.workspace(replace(p, batch=n)) for n in (batch, 2 * batch))
+    each = max((twice - some) / batch, 1)  # a workspace counts float32
+    return max(some - batch * each, 0), each
 
 
 def _limit(p: Problem, dtype: tf.DType) -> float:
@@ -105,7 +106,7 @@ def _limit(p: Problem, dtype: tf.DType) -> float:
 def _even(most: int, n: int, step: int = 1) -> int:
     """How many of `n` to do in a turn: no more than `most`, and if possible so that none are left over.
 
-    What is left over is put behind the rest at the end, which copies the whole result.
+    What is left over is put behind a list of the others, which copies the whole result.
     """
     return next((m for m in range(most, most // 2, -step) if n % m == 0), most)
 
