@@ -99,6 +99,9 @@ def test_layers_of_one_shape_share_a_function():
     assert len(set(calls)) == 3
 
 
+@pytest.mark.skipif(
+    tf.__version__.startswith("2.20."), reason="the XLA of TensorFlow 2.20 makes other plans in any case"
+)
 def test_xla_computes_winners_once(monkeypatch):
     """One loop finds who won in each window, one hands them their gradients; left alone, XLA makes other plans."""
 
