@@ -21,15 +21,16 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeGuard
 
-import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import AdaptiveWindow, Size, Window
 from kerasconv.ops.fusion import fused, kept, total
 from kerasconv.ops.windows import (
     along,
+    cells_along,
     overlap,
     overlap_of,
     pad_axes,
@@ -116,8 +117,6 @@ def _combined(
     Along an axis with many taps: `2^i` neighbouring taps from two times `2^(i - 1)`, and `k` taps from those powers of
     two of which `k` is the sum.
     """
-    if tf.executing_eagerly() and isinstance(window, Window) and max(window.size) < _DOUBLING:
-        return _combined_eagerly(x, window, axes, combine, outside)
     (axis, *others) = axes
     if isinstance(window, AdaptiveWindow):
         return combine(_read(x, window, axes, outside))
@@ -140,19 +139,20 @@ def _combined(
         length *= 2
 
 
-def _combined_eagerly(
-    x: tf.Tensor, window: Window, axes: Sequence[int], combine: Callable[..., tf.Tensor], outside: float
+def _by_few_operations(window: AnyWindow) -> TypeGuard[Window]:
+    """Whether a stage had better be `_reduced`: eagerly, where an operation takes longer than what it saves."""
+    return tf.executing_eagerly() and isinstance(window, Window) and max(window.size) < _DOUBLING
+
+
+def _reduced(
+    x: tf.Tensor, window: Window, axes: Sequence[int], reduce: Callable[..., tf.Tensor], outside: float
 ) -> tf.Tensor:
-    """The same by few operations, axis by axis: what one takes at its first call is more than what it saves."""
-    if combine is _largest:
-        x, reduce = _comparable(x), tf.reduce_max
-    else:
-        reduce = tf.reduce_sum
+    """As `_combined`, axis by axis, each by one gather and one reduction."""
     x = pad_axes(x, ((0, 0), *(p if i in axes else (0, 0) for i, p in enumerate(window.pads, 1)), (0, 0)), outside)
+    window = replace(window, pads=((0, 0),) * window.rank)
     for axis in axes:
-        k, s, d, e = (field[axis - 1] for field in (window.size, window.strides, window.dilation, window.extent))
-        if k > 1 or s > 1:
-            cells = np.arange(0, x.shape[axis] - e + 1, s)[:, None] + d * np.arange(k)
+        if window.size[axis - 1] > 1 or window.strides[axis - 1] > 1:
+            cells, _ = cells_along(window, axis, x.shape[axis])
             x = reduce(tf.gather(x, cells, axis=axis), axis + 1)
     return x
 
@@ -167,7 +167,10 @@ def _maxima(x: tf.Tensor, window: AnyWindow) -> list[tf.Tensor]:
     """The maxima over the axes of the first stage, theirs over those of the next, and so on."""
     maxima = []
     for axes in _stages(window):
-        x = kept(_combined(x, window, axes, _largest, x.dtype.min))
+        if _by_few_operations(window):
+            x = _reduced(_comparable(x), window, axes, tf.reduce_max, x.dtype.min)
+        else:
+            x = kept(_combined(x, window, axes, _largest, x.dtype.min))
         maxima.append(x)
     return maxima
 
@@ -301,9 +304,9 @@ def _selected(*args: Any) -> tf.Tensor:
 def _sums(*args: Any) -> tf.Tensor:
     x, *divisor, window = args
     for axes in _stages(window):
-        if _is_one_window(
-            x, window, axes
-        ):  # a loop that XLA vectorises, which it does with sums better than with maxima
+        if _by_few_operations(window):
+            x = _reduced(x, window, axes, tf.reduce_sum, 0)
+        elif _is_one_window(x, window, axes):  # a loop that XLA vectorises, with sums better than with maxima
             x = functools.reduce(lambda x, axis: tf.reduce_sum(x, axis, keepdims=True), reversed(axes), x)
         else:
             x = _combined(x, window, axes, total, 0)

@@ -185,7 +185,7 @@ def overlap_of(
 def _tap(x: tf.Tensor, window: Window, tap: int) -> tf.Tensor:
     """What one tap sees, given its row-major number, where `taps` would find it by indices."""
     for axis, j in enumerate(np.unravel_index(tap, window.size), start=1):
-        cells, inside = _cells(window, axis, sizes_of(x)[axis])
+        cells, inside = cells_along(window, axis, sizes_of(x)[axis])
         (x,) = _gather([x], cells[:, j : j + 1], inside[:, j : j + 1], axis, 0)
     return x
 
@@ -236,7 +236,7 @@ def _read(xs: Sequence[tf.Tensor], window: Window | AdaptiveWindow, axis: int, o
             with unfused():
                 xs = [pad_axes(x, along(axis, *pads, x), outside) for x in xs]
             return [tap for x in xs for tap in take(x, window, axis)]
-    return _gather(xs, *_cells(window, axis, sizes_of(xs[0])[axis]), axis, outside)
+    return _gather(xs, *cells_along(window, axis, sizes_of(xs[0])[axis]), axis, outside)
 
 
 def _indexed(window: Window, sizes: Sequence[Size]) -> bool:
@@ -249,7 +249,7 @@ def _indexed(window: Window, sizes: Sequence[Size]) -> bool:
     return known and not tf.executing_eagerly() and all(isinstance(side, int) for pair in window.pads for side in pair)
 
 
-def _cells(window: Window | AdaptiveWindow, axis: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def cells_along(window: Window | AdaptiveWindow, axis: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The cell that each tap sees at each position along an axis, `(positions, taps)`; and where it is there."""
     if isinstance(window, AdaptiveWindow):
         return _ragged(shares(window.sizes[axis - 1], window.positions[axis - 1]))
@@ -277,7 +277,7 @@ def reals(x: tf.Tensor, window: Window | AdaptiveWindow, axis: int) -> list[tf.T
     if window.unpadded:
         return None
     if isinstance(window, AdaptiveWindow) or _indexed(window, sizes_of(x)[1:-1]):
-        _, inside = _cells(window, axis, x.shape[axis])
+        _, inside = cells_along(window, axis, x.shape[axis])
         return [_column(there, axis, window.rank) for there in inside.T]
     ones = tf.ones([1] * axis + [sizes_of(x)[axis]] + [1] * (x.shape.rank - axis - 1))
     return [tap > 0 for tap in read(ones, window, axis)]

@@ -22,7 +22,7 @@ import tensorflow as tf
 from kerasconv import config
 from kerasconv.geometry import Size, Window
 from kerasconv.ops.algorithms import chunks, direct, fft, gemm, winograd
-from kerasconv.ops.algorithms.groups import turned
+from kerasconv.ops.algorithms.groups import turned, widths
 from kerasconv.ops.algorithms.problem import Problem, problem
 from kerasconv.ops.fusion import hashable
 from kerasconv.ops.windows import sizes_of
@@ -70,7 +70,7 @@ def choices() -> Iterator[list[Choice]]:
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y`, by the best algorithm."""
-    p = problem("forward", x.shape[0], window.output(sizes_of(x)[1:-1]), window, *_widths(w, groups))
+    p = problem("forward", x.shape[0], window.output(sizes_of(x)[1:-1]), window, *widths(w, groups))
     algorithm, mirrored = _best(p, x.dtype)
     if mirrored:
         sizes = window.output(sizes_of(x)[1:-1])
@@ -80,7 +80,7 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx`, by the best algorithm."""
-    p = problem("input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, *_widths(w, groups))
+    p = problem("input_gradient", dy.shape[0], sizes_of(dy)[1:-1], window, *widths(w, groups))
     algorithm, mirrored = _best(p, dy.dtype)
     if mirrored:
         return chunks.forward(algorithm, dy, turned(w, groups), mirrored.window, groups)
@@ -89,16 +89,12 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`dw`, by the best algorithm."""
-    widths = groups, x.shape[-1] // groups, dy.shape[-1] // groups
-    p = problem("kernel_gradient", x.shape[0], sizes_of(dy)[1:-1], window, *widths)
+    channels, filters = x.shape[-1] // groups, dy.shape[-1] // groups
+    p = problem("kernel_gradient", x.shape[0], sizes_of(dy)[1:-1], window, groups, channels, filters)
     algorithm, mirrored = _best(p, x.dtype)
     if mirrored:
         return turned(chunks.kernel_gradient(algorithm, dy, x, mirrored.window, groups), groups)
     return chunks.kernel_gradient(algorithm, x, dy, window, groups)
-
-
-def _widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
-    return groups, w.shape[-2], w.shape[-1] // groups
 
 
 def _best(p: Problem, dtype: tf.DType) -> tuple[Any, Problem | None]:
@@ -132,7 +128,7 @@ def _choice(
             reason = reason or f"fewer than {_WORTH_TRANSFORMING} channels are not worth its transforms"
         if p.depthwise and name != "direct":
             reason = "depthwise"
-        reason = reason or chunks.refusal(algorithm, p, dtype)
+        reason = reason or chunks.refusal(algorithm, p, dtype, limit)
         if reason:
             refusals[name] = reason
         else:

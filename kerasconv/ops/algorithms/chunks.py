@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from kerasconv import config
 from kerasconv.geometry import Size, Window, positive
+from kerasconv.ops.algorithms.groups import widths
 from kerasconv.ops.algorithms.problem import Problem, problem
 from kerasconv.ops.fusion import replaced_on_cpu
 from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
@@ -74,11 +75,11 @@ def _result(p: Problem) -> int:
     return math.prod(p.output) * p.groups * p.filters if p.operation == "forward" else 0
 
 
-def refusal(algorithm: Any, p: Problem, dtype: tf.DType) -> str | None:
-    """Why the algorithm cannot stay near the limit, if it cannot."""
+def refusal(algorithm: Any, p: Problem, dtype: tf.DType, limit: int | None) -> str | None:
+    """Why the algorithm cannot stay near the limit that is set, or near the upper bound, if it cannot."""
     if not hasattr(algorithm, "workspace") or not p.sized:
         return None
-    most = config.get_memory_limit() or _MOST
+    most = limit or dtype.size / 4 * _MOST
     return "its kernel alone takes more memory than allowed" if _shares(algorithm, p, dtype)[0] > most else None
 
 
@@ -97,7 +98,7 @@ def _limit(p: Problem, dtype: tf.DType) -> float:
     """
     limit = config.get_memory_limit()
     if limit is not None or tf.executing_eagerly():
-        return limit or _MOST
+        return limit or dtype.size / 4 * _MOST
     cells = p.batch * math.prod(p.window.input(p.output))
     numbers = p.groups * (cells * p.channels + p.taps * p.channels * p.filters + p.positions * p.filters)
     return dtype.size / 4 * min(max(_LEAST, 4 * numbers / 2), _MOST)
@@ -114,7 +115,7 @@ def _even(most: int, n: int, step: int = 1) -> int:
 def forward(algorithm: Any, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`algorithm.forward`, in turns if need be."""
     output = window.output(sizes_of(x)[1:-1])
-    p = problem("forward", x.shape[0], output, window, groups, w.shape[-2], w.shape[-1] // groups)
+    p = problem("forward", x.shape[0], output, window, *widths(w, groups))
     cut = turns(algorithm, p, x.dtype)
     if cut.count(p) > 1:
         x, w = tf.stop_gradient(x), tf.stop_gradient(w)
@@ -141,7 +142,7 @@ def input_gradient(
 ) -> tf.Tensor:
     """`algorithm.input_gradient`, in turns if need be."""
     output = sizes_of(dy)[1:-1]
-    p = problem("input_gradient", dy.shape[0], output, window, groups, w.shape[-2], w.shape[-1] // groups)
+    p = problem("input_gradient", dy.shape[0], output, window, *widths(w, groups))
     cut = turns(algorithm, p, dy.dtype)
     if cut.count(p) > 1:
         dy, w = tf.stop_gradient(dy), tf.stop_gradient(w)

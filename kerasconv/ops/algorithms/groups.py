@@ -55,3 +55,8 @@ def turned(w: tf.Tensor, groups: int) -> tf.Tensor:
 def rows(x: tf.Tensor, groups: int) -> tf.Tensor:
     """`(G N, *S, C)` as one matrix per group, `(G, N S, C)`."""
     return tf.reshape(x, [groups, -1, x.shape[-1]])
+
+
+def widths(w: tf.Tensor, groups: int) -> tuple[int, int, int]:
+    """The groups of a kernel `(*K, C, G F)`, and the channels and filters of each."""
+    return groups, w.shape[-2], w.shape[-1] // groups

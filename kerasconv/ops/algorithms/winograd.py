@@ -33,7 +33,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasconv.geometry import Size, Window, positive
-from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels, turned
+from kerasconv.ops.algorithms.groups import joined, kernels, to_batch, to_channels, turned, widths
 from kerasconv.ops.algorithms.problem import Problem, problem, seconds
 from kerasconv.ops.fusion import fused, product, shared, total, unfused
 from kerasconv.ops.windows import interleave, pad, pad_axes, place, sizes_of, take
@@ -111,7 +111,7 @@ def _transposes(p: Problem) -> bool:
 @fused
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """`y = A^T [(G w) * (B^T x)]`."""
-    p = problem("forward", sizes_of(x)[0], window.output(sizes_of(x)[1:-1]), window, groups, *_widths(w, groups))
+    p = problem("forward", sizes_of(x)[0], window.output(sizes_of(x)[1:-1]), window, *widths(w, groups))
     return _correlate(to_batch(x, groups), _kernel_points(w, p), window, groups)
 
 
@@ -119,7 +119,7 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
 @fused
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
     """`dx = B [(G w) * (A dy)]`; or the correlation of `dy` with the mirrored kernel, where that has as few tiles."""
-    p = problem("input_gradient", sizes_of(dy)[0], sizes_of(dy)[1:-1], window, groups, *_widths(w, groups))
+    p = problem("input_gradient", sizes_of(dy)[0], sizes_of(dy)[1:-1], window, *widths(w, groups))
     return _input_gradient(dy, _kernel_points(w, p), p, sizes)
 
 
@@ -250,11 +250,6 @@ def _tiles_in(x: tf.Tensor, window: Window, output: Sequence[Size], m: int, bloc
         if window.size[axis - 1] > 1:
             x = tf.concat(_combinations(_B[m], take(x, _moving(window, m + _R - 1, m), axis)), 0)
     return x
-
-
-def _widths(w: tf.Tensor, groups: int) -> tuple[int, int]:
-    """The channels and the filters of a group."""
-    return w.shape[-2], w.shape[-1] // groups
 
 
 def _cut(x: tf.Tensor, ends: Sequence[tuple[Size, Size]]) -> tf.Tensor:
