@@ -1,7 +1,9 @@
 """Settings for the whole program: which algorithm computes the convolutions, and how much memory it may take.
 
-A layer or call that names an algorithm keeps it; the others (`algorithm="auto"`) follow the setting made here. The
-setting is read when an operation is traced, so a `tf.function` that is compiled already keeps what it had.
+The `set_` functions set a value for the whole program, in all threads; the `with` forms set one for a block, in the
+thread (or asynchronous task) that enters it, where it comes before the program's. A layer or call that names an
+algorithm keeps it; the others (`algorithm="auto"`) follow the settings. These are read when an operation is traced, for
+its gradients too, so a `tf.function` that is traced already keeps what it had.
 
 Example:
     >>> import kerasconv
@@ -17,16 +19,73 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+__all__ = [
+    "ALGORITHM_NAMES",
+    "algorithm",
+    "fft",
+    "get_algorithm",
+    "get_fft",
+    "get_memory_limit",
+    "get_winograd",
+    "memory_limit",
+    "set_algorithm",
+    "set_fft",
+    "set_memory_limit",
+    "set_winograd",
+    "winograd",
+]
 
 ALGORITHM_NAMES = ("auto", "direct", "gemm", "winograd", "fft", "native")
 
 _OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 
-_algorithm: ContextVar[Any] = ContextVar("kerasconv_algorithm", default="auto")
-_winograd: ContextVar[bool] = ContextVar("kerasconv_winograd", default=True)
-_memory_limit: ContextVar[int | None] = ContextVar("kerasconv_memory_limit", default=None)
-_lowered: ContextVar[bool] = ContextVar("kerasconv_lowered", default=False)
+_T = TypeVar("_T")
+
+
+class _Setting(Generic[_T]):
+    """A value for the whole program, and in a block another."""
+
+    def __init__(self, name: str, value: _T):
+        self.value = value
+        self._of_block: ContextVar[tuple[_T] | None] = ContextVar(f"kerasconv_{name}", default=None)
+
+    def get(self) -> _T:
+        """Returns the innermost block's value, or else the program's."""
+        of_block = self._of_block.get()
+        return self.value if of_block is None else of_block[0]
+
+    @contextmanager
+    def of_block(self, value: _T) -> Iterator[None]:
+        """Sets another value until the block ends."""
+        token = self._of_block.set((value,))
+        try:
+            yield
+        finally:
+            self._of_block.reset(token)
+
+
+_algorithm: _Setting[Any] = _Setting("algorithm", "auto")
+_winograd = _Setting("winograd", True)
+_fft = _Setting("fft", False)
+_memory_limit: _Setting[int | None] = _Setting("memory_limit", None)
+_lowered = _Setting("lowered", False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operation is computed by, beside its algorithm: the values of the settings of these names."""
+
+    winograd: bool
+    fft: bool
+    memory_limit: int | None
+
+
+def settings() -> Settings:
+    """Returns the settings that are in force here."""
+    return Settings(_winograd.get(), _fft.get(), _memory_limit.get())
 
 
 def set_algorithm(algorithm: Any) -> None:
@@ -39,29 +98,32 @@ def set_algorithm(algorithm: Any) -> None:
     Raises:
         ValueError: If there is no such algorithm.
     """
-    _algorithm.set(check_algorithm(algorithm, "set_algorithm"))
+    _algorithm.value = check_algorithm(algorithm, "set_algorithm")
 
 
 def get_algorithm() -> Any:
-    """The algorithm that `set_algorithm` or `algorithm` has set."""
+    """Returns the algorithm that `set_algorithm` or `algorithm` has set."""
     return _algorithm.get()
 
 
 @contextmanager
 def algorithm(algorithm: Any) -> Iterator[None]:
-    """As `set_algorithm`, until the end of the `with` block."""
-    token = _algorithm.set(check_algorithm(algorithm, "algorithm"))
-    try:
+    """Sets the algorithm as `set_algorithm` does, until the end of the `with` block."""
+    with _algorithm.of_block(check_algorithm(algorithm, "algorithm")):
         yield
-    finally:
-        _algorithm.reset(token)
 
 
 def set_winograd(enabled: bool) -> None:
-    """Whether `"auto"` may choose Winograd's algorithm, which is faster and loses about one decimal digit.
+    """Sets whether `"auto"` may choose Winograd's algorithm, which is faster and less exact.
+
+    Its errors are measured by the largest elements of a tile, and NaN and infinities spread within a tile;
+    `kerasconv.ops.conv` has the bounds. It is true at first.
 
     Args:
-        enabled: `False` for convolutions that only ever add up the products of their definition. It is true at first.
+        enabled: `False` for convolutions that only ever add up the products of their definition.
+
+    Raises:
+        ValueError: If it is no truth value.
 
     Example:
         >>> import kerasconv
@@ -70,11 +132,11 @@ def set_winograd(enabled: bool) -> None:
         False
         >>> kerasconv.config.set_winograd(True)
     """
-    _winograd.set(bool(enabled))
+    _winograd.value = _check_switch(enabled, "set_winograd")
 
 
 def get_winograd() -> bool:
-    """What `set_winograd` has set.
+    """Returns what `set_winograd` or `winograd` has set.
 
     Example:
         >>> import kerasconv
@@ -84,13 +146,59 @@ def get_winograd() -> bool:
     return _winograd.get()
 
 
+@contextmanager
+def winograd(enabled: bool) -> Iterator[None]:
+    """Sets what `set_winograd` sets, until the end of the `with` block."""
+    with _winograd.of_block(_check_switch(enabled, "winograd")):
+        yield
+
+
+def set_fft(enabled: bool) -> None:
+    """Sets whether `"auto"` may choose `"fft"`, which is faster for large kernels and less exact.
+
+    Its errors are measured by the largest elements of the whole input, and one NaN or infinity spreads over an example;
+    `kerasconv.ops.conv` has the bounds. It is false at first.
+
+    Args:
+        enabled: `True` for inputs whose elements are of about the same magnitude, and finite.
+
+    Raises:
+        ValueError: If it is no truth value.
+
+    Example:
+        >>> import kerasconv
+        >>> with kerasconv.config.fft(True):
+        ...     kerasconv.config.get_fft()
+        True
+    """
+    _fft.value = _check_switch(enabled, "set_fft")
+
+
+def get_fft() -> bool:
+    """Returns what `set_fft` or `fft` has set.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.get_fft()
+        False
+    """
+    return _fft.get()
+
+
+@contextmanager
+def fft(enabled: bool) -> Iterator[None]:
+    """Sets what `set_fft` sets, until the end of the `with` block."""
+    with _fft.of_block(_check_switch(enabled, "fft")):
+        yield
+
+
 def set_memory_limit(limit: int | None) -> None:
-    """How many bytes a convolution may take beside its input, kernel and output, before it is computed in parts.
+    """Sets how many bytes a convolution may take beside its input, kernel and output, before it is computed in chunks.
 
     Args:
         limit: Bytes, at least one million; or `None`, as at first: half of what input, kernel and output take together,
             but at least 16 MiB and at most 64 MiB, and in float64 twice as much. More is a little faster, for small
-            tensors above all. The kernel in another form is not counted, and parts are single rows at the least.
+            tensors above all. The kernel in another form is not counted, and chunks are single rows at the least.
             `"native"` does not heed it.
 
     Raises:
@@ -103,16 +211,11 @@ def set_memory_limit(limit: int | None) -> None:
         33554432
         >>> kerasconv.config.set_memory_limit(None)
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6):
-        raise ValueError(
-            "set_memory_limit: `limit` must be a number of bytes, an int of at least 1000000, or None. "
-            f"Received: limit={limit!r}."
-        )
-    _memory_limit.set(limit)
+    _memory_limit.value = _check_limit(limit, "set_memory_limit")
 
 
 def get_memory_limit() -> int | None:
-    """What `set_memory_limit` has set, at first `None`.
+    """Returns what `set_memory_limit` or `memory_limit` has set, at first `None`.
 
     Example:
         >>> import kerasconv
@@ -123,28 +226,32 @@ def get_memory_limit() -> int | None:
 
 
 @contextmanager
+def memory_limit(limit: int | None) -> Iterator[None]:
+    """Sets what `set_memory_limit` sets, until the end of the `with` block."""
+    with _memory_limit.of_block(_check_limit(limit, "memory_limit")):
+        yield
+
+
+@contextmanager
 def lowered() -> Iterator[None]:
-    """In this block everything runs on `native`, also what asks for another algorithm by name.
+    """Runs everything in the block on `native`, also what asks for another algorithm by name.
 
     An object in place of a name may compute something else, so it stays. `kerasconv.export` traces models in this
     block, so that standard operators leave the house.
     """
-    token = _lowered.set(True)
-    try:
+    with _lowered.of_block(True):
         yield
-    finally:
-        _lowered.reset(token)
 
 
 def resolve(algorithm: Any) -> Any:
-    """What an operation gets that asks for `algorithm`."""
-    if algorithm == "auto":
+    """Returns what an operation gets that asks for `algorithm`."""
+    if isinstance(algorithm, str) and algorithm == "auto":
         algorithm = _algorithm.get()
     return "native" if _lowered.get() and isinstance(algorithm, str) else algorithm
 
 
 def check_algorithm(algorithm: Any, caller: str) -> Any:
-    """`algorithm`, if it is the name of one or has its operations.
+    """Returns `algorithm`, if it is the name of one or has its operations.
 
     Raises:
         ValueError: If it is neither.
@@ -156,3 +263,18 @@ def check_algorithm(algorithm: Any, caller: str) -> Any:
             f"operations {', '.join(_OPERATIONS)}. Received: algorithm={algorithm!r}."
         )
     return algorithm
+
+
+def _check_switch(enabled: Any, caller: str) -> bool:
+    if not isinstance(enabled, bool | int) or enabled not in (0, 1):
+        raise ValueError(f"{caller}: `enabled` must be True or False. Received: enabled={enabled!r}.")
+    return bool(enabled)
+
+
+def _check_limit(limit: Any, caller: str) -> int | None:
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 10**6):
+        raise ValueError(
+            f"{caller}: `limit` must be a number of bytes, an int of at least 1000000, or None. "
+            f"Received: limit={limit!r}."
+        )
+    return limit

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasconv.ops.algorithms.auto import Choice, choices
+from kerasconv.engine.auto import Choice, choices
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Explanation:
     estimated to take.
 
     Attributes:
-        choices: A `kerasconv.ops.algorithms.auto.Choice` for each operation.
+        choices: A `kerasconv.engine.auto.Choice` for each operation.
     """
 
     choices: tuple[Choice, ...]
@@ -40,7 +40,7 @@ class Explanation:
                     f"{p.batch} x {'x'.join(map(str, p.output))}",
                     "x".join(map(str, p.window.size)),
                     f"{p.channels} -> {p.filters}{groups}",
-                    f"{c.chosen}, mirrored" if c.mirrored else c.chosen,
+                    f"{c.chosen}, adjoint" if c.adjoint else c.chosen,
                     str(c.chunks),
                     ", ".join(reasons),
                 )

@@ -49,16 +49,35 @@ class Window:
         return tuple(extent(k, d) for k, d in zip(self.size, self.dilation, strict=True))
 
     @property
-    def unpadded(self) -> bool:
-        """Whether all pads are known to be zero."""
+    def uniform(self) -> bool:
+        """Whether the window is known never to see padding, so that all its positions have equally many elements."""
         return all(is_zero(side) for pair in self.pads for side in pair)
 
     @property
-    def mirrored(self) -> Window | None:
-        """The window that sees in the output what each cell of the input has contributed to.
+    def without_pads(self) -> Window:
+        """This window, for an input that is padded already."""
+        return replace(self, pads=((0, 0),) * self.rank)
 
-        It makes the transpose of a convolution a convolution, with the kernel mirrored, and exists for strides of 1 and
-        pads smaller than the window.
+    @property
+    def moving(self) -> tuple[bool, ...]:
+        """For each axis whether the window does more than to see each element once."""
+        axes = zip(self.size, self.strides, self.pads, strict=True)
+        return tuple(k > 1 or s > 1 or not all(map(is_zero, pair)) for k, s, pair in axes)
+
+    def along(self, axis: int) -> Window:
+        """This window along one spatial axis, counted from 0, with one tap along the others."""
+
+        def only(of_axes: tuple[Any, ...], otherwise: Any) -> tuple[Any, ...]:
+            return tuple(entry if a == axis else otherwise for a, entry in enumerate(of_axes))
+
+        return Window(only(self.size, 1), only(self.strides, 1), only(self.dilation, 1), only(self.pads, (0, 0)))
+
+    @property
+    def adjoint(self) -> Window | None:
+        """The window that, sliding over the output, sees which output positions an input position contributes to.
+
+        With it and the kernel transposed (see `kerasconv.arithmetic.groups`), the input gradient of a convolution is a
+        convolution. `None` where there is none: it takes strides of 1 and pads smaller than the window.
         """
         sides = [(e - 1, side) for e, pair in zip(self.extent, self.pads, strict=True) for side in pair]
         if max(self.strides) > 1 or not all(isinstance(side, int) and side <= most for most, side in sides):
@@ -125,9 +144,18 @@ class AdaptiveWindow:
         return tuple(max(len(cells) for cells in shares(n, o)) for n, o in zip(self.sizes, self.positions, strict=True))
 
     @property
-    def unpadded(self) -> bool:
+    def uniform(self) -> bool:
         """Whether all windows are of one size."""
         return all(n % o == 0 for n, o in zip(self.sizes, self.positions, strict=True))
+
+    @property
+    def moving(self) -> tuple[bool, ...]:
+        """For each axis whether there are other windows than one for each element."""
+        return tuple(n != o for n, o in zip(self.sizes, self.positions, strict=True))
+
+    def output(self, sizes: Sequence[Size]) -> tuple[int, ...]:
+        """Positions along each axis, whatever the sizes."""
+        return self.positions
 
 
 def shares(n: int, o: int) -> list[range]:
@@ -341,7 +369,7 @@ def adaptive_window(output_size: Any, sizes: Sequence[Size], caller: str = "adap
             f"{caller}: the spatial sizes of `inputs` must be known and not zero. For an output of size 1 global "
             f"pooling takes any. Received: sizes {tuple(n if isinstance(n, int) else None for n in sizes)}."
         )
-    entries = [output_size] * rank if output_size is None or _is_int(output_size) else output_size
+    entries = [output_size] * rank if output_size is None or is_int(output_size) else output_size
     if isinstance(entries, Sequence) and len(entries) == rank:
         entries = [n if o is None else o for n, o in zip(sizes, entries, strict=True)]
     return AdaptiveWindow(standardize_tuple(entries, rank, "output_size", caller), tuple(sizes))
@@ -381,12 +409,12 @@ def standardize_tuple(value: Any, rank: int, name: str, caller: str, *, minimum:
     Raises:
         ValueError: If it is something else.
     """
-    values = (value,) * rank if _is_int(value) else value
+    values = (value,) * rank if is_int(value) else value
     if (
         not (hasattr(values, "__len__") and hasattr(values, "__iter__"))  # a TensorShape or an array, too
         or isinstance(values, str)
         or len(values) != rank
-        or not all(_is_int(v) and v >= minimum for v in values)
+        or not all(is_int(v) and v >= minimum for v in values)
     ):
         ints = f"an int or {rank} ints, each" if rank > 1 else "an int,"
         raise ValueError(f"{caller}: `{name}` must be {ints} at least {minimum}. Received: {name}={value!r}.")
@@ -425,10 +453,10 @@ def standardize_padding(padding: Any, rank: int, caller: str, *, causal: bool = 
 
 def standardize_pairs(value: Any, axes: int, minimum: int | None = 0) -> Pads | None:
     """`value`, one int or for each of the axes an int or a pair of ints, as pairs; `None` if it is something else."""
-    entries = [value] * axes if _is_int(value) else value
+    entries = [value] * axes if is_int(value) else value
     if not isinstance(entries, Sequence) or len(entries) != axes:
         return None
-    pairs = [(entry, entry) if _is_int(entry) else entry for entry in entries]
+    pairs = [(entry, entry) if is_int(entry) else entry for entry in entries]
     return tuple((int(lo), int(hi)) for lo, hi in pairs) if all(_is_pair(p, minimum) for p in pairs) else None
 
 
@@ -445,10 +473,11 @@ def standardize_data_format(data_format: Any, caller: str) -> str:
     )
 
 
-def _is_int(value: Any) -> bool:
+def is_int(value: Any) -> bool:
+    """Whether a value is an integer, of Python or NumPy, and no truth value."""
     return hasattr(value, "__index__") and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0
 
 
 def _is_pair(value: Any, minimum: int | None = 0) -> bool:
-    in_range = isinstance(value, Sequence) and all(_is_int(v) and (minimum is None or v >= minimum) for v in value)
+    in_range = isinstance(value, Sequence) and all(is_int(v) and (minimum is None or v >= minimum) for v in value)
     return in_range and len(value) == 2

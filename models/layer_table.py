@@ -16,7 +16,8 @@ from kerasconv.models.receptive_field import Reach
 from kerasconv import geometry
 from kerasconv.interop import structure
 from kerasconv.layers.padding import PaddingBase
-from kerasconv.layers.pooling import LpPoolingBase, MaxUnpoolingBase
+from kerasconv.layers.pooling import LpPoolingBase
+from kerasconv.layers.unpooling import MaxUnpoolingBase
 
 # Keras exports the classes of one rank only, not those that they have in common.
 CONVOLUTION = keras.layers.Conv2D.__base__

@@ -23,7 +23,8 @@ from kerasconv.models.layer_table import (
     layer_table,
 )
 
-from kerasconv.layers.pooling import LpPoolingBase, MaxUnpoolingBase
+from kerasconv.layers.pooling import LpPoolingBase
+from kerasconv.layers.unpooling import MaxUnpoolingBase
 
 _MERGES = {
     "Add": "add",

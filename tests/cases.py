@@ -95,3 +95,16 @@ CONVOLUTIONS = [
     Case((7, 8), (3, 2), padding="same", channels=9, filters=4),  # enough channels for `auto` to go by taps
     Case((7, 8), (3, 2), padding="same", batch=0),
 ]
+
+# Windows of several tiles and blocks, and channels of more than one vector.
+LARGER_CONVOLUTIONS = [
+    Case((13, 14), (5, 7), padding="same"),
+    Case((13, 14), (5, 1), padding=((2, 1), (0, 0)), groups=3),
+    Case((9, 10), (9, 3), padding="same"),
+    Case((6, 5, 7), (2, 3, 4), padding="same", groups=2),
+    Case((15,), (3,), padding="same", channels=40, filters=41),
+    Case((8, 9), (3, 4), padding=((2, 2), (0, 3))),
+    Case((7, 8), (3, 2), padding="same", dilation=(2, 1), groups=2, channels=17, filters=5),
+    Case((9, 8), (3, 2), strides=2, padding="same", channels=4, filters=18),
+    Case((4, 5, 6), (2, 3, 2), padding=((0, 1), (2, 1), (0, 0)), channels=5, filters=16),
+]

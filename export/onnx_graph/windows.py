@@ -324,7 +324,7 @@ def adaptive_average_pool(
     """`AveragePool` where the windows are of one size; else a product with the matrix of means, axis by axis."""
     field = Field.of(emit, inputs, data_format)
     window = _adaptive_window(field, output_size)
-    if window.unpadded:
+    if window.uniform:
         steps = [n // o for n, o in zip(window.sizes, window.positions, strict=True)]
         return field.result(emit("AveragePool", field.x, kernel_shape=steps, strides=steps), out)
     y = field.x
@@ -351,7 +351,7 @@ def adaptive_max_pool(
     window = _adaptive_window(field, output_size)
     if return_indices:
         raise NoRuleError("indices of maxima of adaptive windows")
-    if window.unpadded:
+    if window.uniform:
         steps = [n // o for n, o in zip(window.sizes, window.positions, strict=True)]
         return field.result(emit("MaxPool", field.x, kernel_shape=steps, strides=steps), out)
     y = field.x

@@ -7,35 +7,32 @@ from typing import Any
 import keras
 
 from kerasconv import geometry, ops
+from kerasconv.layers.arguments import caller, public_layer
+from kerasconv.layers.masking import Stock
 from kerasconv.ops.padding import check_padding_mode
 
+_PADDING = (
+    "Elements to add, with the meaning that they have in `keras.layers.ZeroPadding2D`: one int for every side, one int per "
+    "axis, or one `(before, after)` pair per axis."
+)
 
-class ZeroPaddingMixin:
-    """Zeros around the spatial axes, of any rank. Arguments: those of the stock layer."""
+
+class ZeroPaddingMixin(Stock):
+    """Zeros around the spatial axes, of any rank."""
+
+    _argument_docs = {"padding": _PADDING}
 
     def call(self, inputs: Any) -> Any:
-        """The padded input."""
-        rank = len(inputs.shape) - 2
-        pads = geometry.standardize_padding(self.padding, rank, f"{type(self).__name__} layer '{self.name}'")
+        """Returns the padded input."""
+        pads = geometry.standardize_padding(self.padding, len(inputs.shape) - 2, caller(self))
         return ops.pad(inputs, _around(pads, self.data_format))
 
 
-class PaddingBase(keras.layers.Layer):
-    """Cells around the spatial axes, of a rank that subclasses set.
+class PaddingBase(keras.layers.Layer):  # type: ignore[misc]
+    """`kerasconv.ops.pad` of the spatial axes in a layer, of a rank that subclasses set."""
 
-    Args:
-        padding: Cells to add, with the meaning that they have in `keras.layers.ZeroPadding2D`: one int for every side,
-            one int per axis, or one `(before, after)` pair per axis.
-        mode: `"constant"`, or by the input's own cells `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; see
-            `kerasconv.ops.pad`.
-        value: What to add in the mode `"constant"`.
-        data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
-        **kwargs: `name`, `dtype`, and what else layers take.
-
-    Raises:
-        ValueError: If an argument is malformed, or when called on an input with too few cells for its pads.
-    """
-
+    _argument_docs = {"padding": _PADDING}
+    _error_docs = "If an argument is malformed, or when called on an input with too few elements for its pads."
     rank: int
 
     def __init__(
@@ -47,28 +44,28 @@ class PaddingBase(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        caller = f"{type(self).__name__} layer '{self.name}'"
-        pads = geometry.standardize_padding(padding, self.rank, caller)
+        pads = geometry.standardize_padding(padding, self.rank, caller(self))
         if isinstance(pads, str):
-            raise ValueError(f"{caller}: `padding` must be whole numbers. Received: padding={padding!r}.")
+            raise ValueError(f"{caller(self)}: `padding` must be whole numbers. Received: padding={padding!r}.")
         self.padding = pads
-        self.mode = check_padding_mode(mode, caller, "mode")
+        self.mode = check_padding_mode(mode, caller(self), "mode")
         self.value = value
-        self.data_format = geometry.standardize_data_format(data_format or keras.config.image_data_format(), caller)
+        data_format = data_format or keras.config.image_data_format()
+        self.data_format = geometry.standardize_data_format(data_format, caller(self))
         self.input_spec = keras.layers.InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Any) -> Any:
-        """The padded input."""
+        """Returns the padded input."""
         constant = self.value if self.mode == "constant" else None
         return ops.pad(inputs, _around(self.padding, self.data_format), self.mode, constant)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the output for this shape of the input, either with `None` for unknown sizes."""
+        """Returns the shape of the output for this shape of the input, either with `None` for unknown sizes."""
         pads = _around(self.padding, self.data_format)
         return tuple(None if n is None else n + lo + hi for n, (lo, hi) in zip(input_shape, pads, strict=True))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """Returns the arguments that make this layer again."""
         return super().get_config() | {
             "padding": self.padding,
             "mode": self.mode,
@@ -78,12 +75,12 @@ class PaddingBase(keras.layers.Layer):
 
 
 def _around(pads: geometry.Pads, data_format: str) -> geometry.Pads:
-    """Pads for every axis: none for batch and channels."""
+    """Returns pads for every axis: none for batch and channels."""
     none = (0, 0)
     return (none, *pads, none) if data_format == "channels_last" else (none, none, *pads)
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class ZeroPadding1D(ZeroPaddingMixin, keras.layers.ZeroPadding1D):
     """Zeros around `(batch, steps, channels)`.
 
@@ -94,7 +91,7 @@ class ZeroPadding1D(ZeroPaddingMixin, keras.layers.ZeroPadding1D):
     """
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class ZeroPadding2D(ZeroPaddingMixin, keras.layers.ZeroPadding2D):
     """Zeros around `(batch, height, width, channels)`.
 
@@ -105,7 +102,7 @@ class ZeroPadding2D(ZeroPaddingMixin, keras.layers.ZeroPadding2D):
     """
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class ZeroPadding3D(ZeroPaddingMixin, keras.layers.ZeroPadding3D):
     """Zeros around `(batch, depth, height, width, channels)`.
 
@@ -116,9 +113,9 @@ class ZeroPadding3D(ZeroPaddingMixin, keras.layers.ZeroPadding3D):
     """
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class Padding1D(PaddingBase):
-    """Cells around `(batch, steps, channels)`, constant or its own. Arguments: see `PaddingBase`.
+    """Elements around `(batch, steps, channels)`, constant or its own.
 
     Example:
         >>> import kerasconv, numpy as np
@@ -129,9 +126,9 @@ class Padding1D(PaddingBase):
     rank = 1
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class Padding2D(PaddingBase):
-    """Cells around `(batch, height, width, channels)`, constant or its own. Arguments: see `PaddingBase`.
+    """Elements around `(batch, height, width, channels)`, constant or its own.
 
     Example:
         >>> import kerasconv, numpy as np
@@ -142,9 +139,9 @@ class Padding2D(PaddingBase):
     rank = 2
 
 
-@keras.saving.register_keras_serializable(package="kerasconv")
+@public_layer
 class Padding3D(PaddingBase):
-    """Cells around `(batch, depth, height, width, channels)`, constant or its own. Arguments: see `PaddingBase`.
+    """Elements around `(batch, depth, height, width, channels)`, constant or its own.
 
     Example:
         >>> import kerasconv, numpy as np

@@ -13,12 +13,13 @@ import keras
 import tensorflow as tf
 
 from kerasconv import geometry
+from kerasconv.arithmetic import convolution
+from kerasconv.arithmetic.tensors import sizes_of
 from kerasconv.geometry import Size, Window
-from kerasconv.ops import table, tensors
-from kerasconv.ops.algorithms import Algorithm, choose
+from kerasconv.ops import arguments
+from kerasconv.ops.algorithms import Algorithm, CustomAlgorithm, choose
 from kerasconv.ops.padding import check_padding_mode, pad_with
 from kerasconv.ops.symbolic import symbolic
-from kerasconv.ops.windows import sizes_of
 
 
 @symbolic
@@ -34,7 +35,7 @@ def conv(
     padding_mode: str = "constant",
     padding_value: float = 0.0,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """N-dimensional convolution (cross-correlation, as everywhere in deep learning), differentiable to any order.
 
@@ -77,15 +78,15 @@ def conv(
         >>> kerasconv.ops.conv(picture, edge)[0, :, 0].numpy()
         array([1., 1., 1.], dtype=float32)
     """
-    x, w = tensors.convert("conv", inputs=inputs, kernel=kernel)
-    tensors.check_floating("conv", inputs=x, kernel=w)
-    tensors.check_rank("conv", x, w.shape.rank)
+    x, w = arguments.convert("conv", inputs=inputs, kernel=kernel)
+    arguments.check_floating("conv", inputs=x, kernel=w)
+    arguments.check_rank("conv", x, w.shape.rank)
     check_padding_mode(padding_mode, "conv")
-    data_format = tensors.data_format("conv", data_format)
-    x = tensors.channels_last(x, data_format)
-    x = tensors.with_channels(x, w.shape[-2])  # one group, then
+    data_format = arguments.data_format("conv", data_format)
+    x = arguments.channels_last(x, data_format)
+    x = arguments.with_channels(x, w.shape[-2])  # one group, then
     groups = _groups(x, w)
-    w = _mirrored(w) if flip_kernel else w
+    w = _flipped(w) if flip_kernel else w
     window = geometry.window(
         w.shape.as_list()[:-2],
         sizes_of(x)[1:-1],
@@ -97,7 +98,7 @@ def conv(
     if padding_mode != "constant" or padding_value != 0:
         x = pad_with(x, ((0, 0), *window.pads, (0, 0)), padding_mode, padding_value, "conv")
         window = replace(window, pads=((0, 0),) * window.rank)
-    y = table.convolve(x, w, window, groups, choose("conv", algorithm, x.shape[-1], window, groups))
+    y = convolution.convolve(x, w, window, groups, choose("conv", algorithm, x.shape[-1], window, groups))
     return _finish(y, bias, data_format)
 
 
@@ -114,7 +115,7 @@ def conv_transpose(
     groups: int = 1,
     bias: Any = None,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """N-dimensional transposed convolution: each input writes its kernel, `strides` apart, and what overlaps adds up.
 
@@ -152,11 +153,11 @@ def conv_transpose(
         array([1., 2., 4., 2., 3.], dtype=float32)
     """
     name = "conv_transpose"
-    x, w = tensors.convert(name, inputs=inputs, kernel=kernel)
-    tensors.check_floating(name, inputs=x, kernel=w)
-    rank = tensors.check_rank(name, x, w.shape.rank)
-    data_format = tensors.data_format(name, data_format)
-    x = tensors.with_channels(tensors.channels_last(x, data_format), w.shape[-1])
+    x, w = arguments.convert(name, inputs=inputs, kernel=kernel)
+    arguments.check_floating(name, inputs=x, kernel=w)
+    rank = arguments.check_rank(name, x, w.shape.rank)
+    data_format = arguments.data_format(name, data_format)
+    x = arguments.with_channels(arguments.channels_last(x, data_format), w.shape[-1])
     (groups,) = geometry.standardize_tuple(groups, 1, "groups", name)
     if None in (x.shape[-1], *w.shape) or x.shape[-1] != w.shape[-1] or x.shape[-1] % groups:
         raise ValueError(
@@ -164,7 +165,7 @@ def conv_transpose(
             f"with a kernel of known shape. "
             f"Received: inputs of shape {x.shape} (channels last), a kernel of shape {w.shape}, groups={groups}."
         )
-    w = _mirrored(w) if flip_kernel else w
+    w = _flipped(w) if flip_kernel else w
     window, appended = geometry.transposed_window(
         w.shape.as_list()[:-2],
         rank,
@@ -181,7 +182,7 @@ def conv_transpose(
             f"last), kernel_size={window.size}, strides={window.strides}, padding={padding!r}."
         )
     algorithm = choose(name, algorithm, w.shape[-2] * groups, window, groups)
-    y = table.input_gradient(x, w, window, groups, algorithm, sizes)
+    y = convolution.input_gradient(x, w, window, groups, algorithm, sizes)
     y = pad_with(y, ((0, 0), *((0, after) for after in appended), (0, 0)), "constant", 0, name)
     return _finish(y, bias, data_format)
 
@@ -199,7 +200,7 @@ def depthwise_conv(
     padding_mode: str = "constant",
     padding_value: float = 0.0,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """N-dimensional depthwise convolution: each channel has kernels of its own. `conv` with a group per channel.
 
@@ -230,10 +231,10 @@ def depthwise_conv(
         array([[ 2., 20.],
                [ 2., 20.]], dtype=float32)
     """
-    x, w = tensors.convert("depthwise_conv", inputs=inputs, kernel=kernel)
-    rank = tensors.check_rank("depthwise_conv", x, w.shape.rank)
-    data_format = tensors.data_format("depthwise_conv", data_format)
-    x = tensors.with_channels(tensors.channels_last(x, data_format), w.shape[-2])
+    x, w = arguments.convert("depthwise_conv", inputs=inputs, kernel=kernel)
+    rank = arguments.check_rank("depthwise_conv", x, w.shape.rank)
+    data_format = arguments.data_format("depthwise_conv", data_format)
+    x = arguments.with_channels(arguments.channels_last(x, data_format), w.shape[-2])
     if None in w.shape or x.shape[-1] != w.shape[-2]:
         raise ValueError(
             f"depthwise_conv: the number of input channels must match the kernel's next to last size, and the "
@@ -268,7 +269,7 @@ def separable_conv(
     padding_mode: str = "constant",
     padding_value: float = 0.0,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """N-dimensional separable convolution: a `depthwise_conv`, and a `conv` of kernel size 1 that mixes the channels.
 
@@ -327,7 +328,7 @@ def conv_input_gradient(
     *,
     groups: int = 1,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """The gradient of `conv` for its inputs: each window gets back its kernel, weighted by its output's gradient.
 
@@ -359,21 +360,21 @@ def conv_input_gradient(
         array([1., 3., 5., 3.], dtype=float32)
     """
     name = "conv_input_gradient"
-    dy, w = tensors.convert(name, output_gradient=output_gradient, kernel=kernel)
-    tensors.check_floating(name, output_gradient=dy, kernel=w)
-    rank = tensors.check_rank(name, dy, w.shape.rank, "output_gradient")
-    data_format = tensors.data_format(name, data_format)
-    dy = tensors.channels_last(dy, data_format)
+    dy, w = arguments.convert(name, output_gradient=output_gradient, kernel=kernel)
+    arguments.check_floating(name, output_gradient=dy, kernel=w)
+    rank = arguments.check_rank(name, dy, w.shape.rank, "output_gradient")
+    data_format = arguments.data_format(name, data_format)
+    dy = arguments.channels_last(dy, data_format)
     if flip_kernel:
-        w = _mirrored(w)
+        w = _flipped(w)
     sizes = geometry.standardize_tuple(input_size, rank, "input_size", name, minimum=0)
     window = geometry.window(
         w.shape.as_list()[:-2], sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name
     )
     _check_output(name, dy, window, sizes, w.shape[-1], groups)
     algorithm = choose(name, algorithm, w.shape[-2] * groups, window, groups)
-    dx = table.input_gradient(dy, w, window, groups, algorithm, sizes)
-    return tensors.from_channels_last(dx, data_format)
+    dx = convolution.input_gradient(dy, w, window, groups, algorithm, sizes)
+    return arguments.from_channels_last(dx, data_format)
 
 
 @symbolic
@@ -389,7 +390,7 @@ def conv_kernel_gradient(
     groups: int = 1,
     per_example: bool = False,
     flip_kernel: bool = False,
-    algorithm: str | Algorithm = "auto",
+    algorithm: str | Algorithm | CustomAlgorithm = "auto",
 ) -> tf.Tensor:
     """The gradient of `conv` for its kernel: what each tap saw, weighted by the outputs' gradient and summed.
 
@@ -423,11 +424,11 @@ def conv_kernel_gradient(
         array([ 7., 14.], dtype=float32)
     """
     name = "conv_kernel_gradient"
-    x, dy = tensors.convert(name, inputs=inputs, output_gradient=output_gradient)
-    tensors.check_floating(name, inputs=x, output_gradient=dy)
-    rank = tensors.check_rank(name, x, dy.shape.rank)
-    data_format = tensors.data_format(name, data_format)
-    x, dy = tensors.channels_last(x, data_format), tensors.channels_last(dy, data_format)
+    x, dy = arguments.convert(name, inputs=inputs, output_gradient=output_gradient)
+    arguments.check_floating(name, inputs=x, output_gradient=dy)
+    rank = arguments.check_rank(name, x, dy.shape.rank)
+    data_format = arguments.data_format(name, data_format)
+    x, dy = arguments.channels_last(x, data_format), arguments.channels_last(dy, data_format)
     sizes = sizes_of(x)[1:-1]
     window = geometry.window(kernel_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller=name)
     _check_output(name, dy, window, sizes, dy.shape[-1], groups)
@@ -439,7 +440,7 @@ def conv_kernel_gradient(
                 f"Received: inputs of shape {x.shape} (channels last)."
             )
         x, dy, groups = _examples_as_channels(x), _examples_as_channels(dy), groups * examples
-    dw = table.kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape[-1], window, groups))
+    dw = convolution.kernel_gradient(x, dy, window, groups, choose(name, algorithm, x.shape[-1], window, groups))
     if per_example:
         dw = tf.reshape(dw, [*dw.shape[:-1], examples, -1])
         dw = tf.transpose(dw, [rank + 1, *range(rank + 1), rank + 2])
@@ -454,11 +455,11 @@ def add_bias(x: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
 
 def _finish(y: tf.Tensor, bias: Any, data_format: str) -> tf.Tensor:
     """`y` in the user's data format, with a bias if there is one."""
-    y = tensors.from_channels_last(y, data_format)
+    y = arguments.from_channels_last(y, data_format)
     return y if bias is None else add_bias(y, bias, data_format)
 
 
-def _mirrored(w: tf.Tensor) -> tf.Tensor:
+def _flipped(w: tf.Tensor) -> tf.Tensor:
     """A kernel turned round along its spatial axes."""
     return tf.reverse(w, range(w.shape.rank - 2))
 

@@ -1,4 +1,4 @@
-"""Pooling over all spatial axes at once, and its gradients."""
+"""Pooling over all spatial axes at once, at its public edge."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasconv.ops import tensors
+from kerasconv.arithmetic.pooling import global_max, global_mean
+from kerasconv.arithmetic.tensors import sizes_of
+from kerasconv.engine.convolution import widened
+from kerasconv.ops import arguments
 from kerasconv.ops.symbolic import symbolic
-from kerasconv.ops.windows import sizes_of
 
 
 @symbolic
 def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool = False) -> tf.Tensor:
-    """The maximum over all spatial axes. Of several equal maxima each gets the same share of the gradient.
+    """Returns the maximum over all spatial axes. Equal maxima get equal shares of the gradient.
 
     Args:
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
@@ -32,19 +34,7 @@ def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool 
         array([[4.]], dtype=float32)
     """
     x, axes = _global("global_max_pool", inputs, data_format)
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        y = tf.reduce_max(x, axes, keepdims=True)
-
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            winners = tf.equal(x, y)
-            shares = tf.reduce_sum(tf.cast(winners, dy.dtype), axes, keepdims=True)
-            return tf.where(winners, dy / shares, tf.zeros([], dy.dtype))
-
-        return y, grad
-
-    y = call(x)
+    y = global_max(x, axes)
     return y if keepdims else tf.squeeze(y, axes)
 
 
@@ -52,7 +42,7 @@ def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool 
 def global_average_pool(
     inputs: Any, data_format: str | None = None, keepdims: bool = False, *, mask: Any = None
 ) -> tf.Tensor:
-    """The mean over all spatial axes.
+    """Returns the mean over all spatial axes.
 
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
@@ -73,8 +63,8 @@ def global_average_pool(
         array([[3.]], dtype=float32)
     """
     x, axes = _global("global_average_pool", inputs, data_format)
-    tensors.check_floating("global_average_pool", inputs=x)
-    dtype, x = x.dtype, tensors.widened(x)
+    arguments.check_floating("global_average_pool", inputs=x)
+    dtype, x = x.dtype, widened(x)
     if mask is None:
         weights = tf.ones([], x.dtype)
         total = tf.cast(tf.reduce_prod([sizes_of(x)[axis] for axis in axes]), x.dtype)
@@ -84,20 +74,13 @@ def global_average_pool(
         weights = tf.cast(mask, x.dtype)
         total = tf.reduce_sum(weights, axes, keepdims=True)
 
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            return tf.broadcast_to(dy / total * weights, tf.shape(x))
-
-        return tf.reduce_sum(x, axes, keepdims=True) / total, grad
-
-    y = tf.cast(call(x), dtype)
+    y = tf.cast(global_mean(x, axes, weights, total), dtype)
     return y if keepdims else tf.squeeze(y, axes)
 
 
 def _global(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, list[int]]:
-    """The input of a global pooling as a tensor, and its spatial axes."""
-    (x,) = tensors.convert(caller, inputs=inputs)
-    rank = tensors.check_rank(caller, x)
-    first = 1 if tensors.data_format(caller, data_format) == "channels_last" else 2
+    """Returns the input of a global pooling as a tensor, and its spatial axes."""
+    (x,) = arguments.convert(caller, inputs=inputs)
+    rank = arguments.check_rank(caller, x)
+    first = 1 if arguments.data_format(caller, data_format) == "channels_last" else 2
     return x, list(range(first, first + rank))

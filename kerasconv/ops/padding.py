@@ -1,12 +1,4 @@
-"""Padding and its gradients.
-
-What is added before and after an axis is a stretch of the axis itself, mirrored or not, or its one end cell repeated:
-
-    [a b c d]     reflect:  [c b | a b c d | c b]        symmetric:  [b a | a b c d | d c]
-                  circular: [c d | a b c d | a b]        replicate:  [a a | a b c d | d d]
-
-The gradient cuts the two stretches off and adds them where they came from; for constants, it merely cuts them off.
-"""
+"""Padding at its public edge."""
 
 from __future__ import annotations
 
@@ -16,10 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import geometry
+from kerasconv.arithmetic.padding import cut, extend, surround
+from kerasconv.arithmetic.tensors import sizes_of
 from kerasconv.geometry import Pads, Size, is_zero, positive
-from kerasconv.ops import tensors
+from kerasconv.ops import arguments
 from kerasconv.ops.symbolic import symbolic
-from kerasconv.ops.windows import along, crop_axes, pad_axes, sizes_of
 
 PADDING_MODES = ("constant", "reflect", "symmetric", "replicate", "circular")
 
@@ -65,7 +58,7 @@ def pad(
             f"pad: Argument `constant_values` can only be provided when `mode == 'constant'`. "
             f"Received: constant_values={constant_values!r}, mode={mode!r}."
         )
-    (x,) = tensors.convert("pad", x=x)
+    (x,) = arguments.convert("pad", x=x)
     rank = x.shape.rank
     pads = _pads_of_all_axes(pad_width, rank)
     if pads is None:
@@ -79,11 +72,11 @@ def pad(
             f"Received: pad_width={pad_width!r} for a tensor of shape {x.shape}."
         )
     added = tuple((positive(lo), positive(hi)) for lo, hi in pads)
-    cut = tuple((positive(-lo), positive(-hi)) for lo, hi in pads)
+    removed = tuple((positive(-lo), positive(-hi)) for lo, hi in pads)
     value = 0 if constant_values is None else constant_values
     if mode == "circular":
-        return pad_with(_cut(x, cut), added, mode, value, "pad")
-    return _cut(pad_with(x, added, mode, value, "pad"), cut)
+        return pad_with(cut(x, removed), added, mode, value, "pad")
+    return cut(pad_with(x, added, mode, value, "pad"), removed)
 
 
 def _pads_of_all_axes(pad_width: Any, rank: int) -> Pads | None:
@@ -103,11 +96,11 @@ def pad_with(x: tf.Tensor, pads: Pads, mode: str, value: float, caller: str) -> 
         ValueError: If an axis has too few cells for its pads.
     """
     if mode == "constant":
-        return _surround(x, pads, value)
+        return surround(x, pads, value)
     for axis, (n, (lo, hi)) in enumerate(zip(sizes_of(x), pads, strict=True)):
         if not (is_zero(lo) and is_zero(hi)):
             _check_cells(n, lo, hi, axis, mode, caller)
-            x = _extend(x, axis, lo, hi, mode)
+            x = extend(x, axis, lo, hi, mode)
     return x
 
 
@@ -122,77 +115,6 @@ def check_padding_mode(mode: str, caller: str, name: str = "padding_mode") -> st
             f"{caller}: `{name}` must be one of {', '.join(map(repr, PADDING_MODES))}. Received: {name}={mode!r}."
         )
     return mode
-
-
-def _surround(x: tf.Tensor, pads: Pads, value: float) -> tf.Tensor:
-    """`x` with constants around it."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        return pad_axes(x, pads, value), lambda dy: _cut(dy, pads)
-
-    return call(x)
-
-
-def _cut(x: tf.Tensor, pads: Pads) -> tf.Tensor:
-    """The transpose of `_surround`."""
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        return crop_axes(x, pads), lambda dy: _surround(dy, pads, 0)
-
-    return call(x)
-
-
-def _extend(x: tf.Tensor, axis: int, lo: Size, hi: Size, mode: str) -> tf.Tensor:
-    """`x` with `lo` and `hi` of its own cells before and after an axis."""
-    n = sizes_of(x)[axis]
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        stretches = []
-        for start, size in _sources(n, lo, hi, mode):
-            cells = crop_axes(x, along(axis, start, n - start - (1 if mode == "replicate" else size), x))
-            stretches.append(tf.repeat(cells, size, axis) if mode == "replicate" else _turn(cells, axis, mode))
-        y = tf.concat([stretches[0], x, stretches[1]], axis)
-        return y, lambda dy: _fold(dy, axis, lo, hi, mode)
-
-    return call(x)
-
-
-def _fold(y: tf.Tensor, axis: int, lo: Size, hi: Size, mode: str) -> tf.Tensor:
-    """The transpose of `_extend`: cuts what was added off and adds it where it came from."""
-    n = sizes_of(y)[axis] - lo - hi
-
-    @tf.custom_gradient
-    def call(y: tf.Tensor) -> Any:
-        parts = [crop_axes(y, along(axis, lo, hi, y))]
-        ends = (along(axis, 0, n + hi, y), along(axis, lo + n, 0, y))
-        for (start, size), end in zip(_sources(n, lo, hi, mode), ends, strict=True):
-            cells = crop_axes(y, end)
-            if mode == "replicate":
-                cells, size = tf.reduce_sum(cells, axis, keepdims=True), 1
-            else:
-                cells = _turn(cells, axis, mode)
-            parts.append(pad_axes(cells, along(axis, start, n - start - size, y)))
-        return tf.add_n(parts), lambda dx: _extend(dx, axis, lo, hi, mode)
-
-    return call(y)
-
-
-def _sources(n: Size, lo: Size, hi: Size, mode: str) -> list[tuple[Size, Size]]:
-    """Where on an axis of `n` cells the pads before and after come from: the first cell and their number."""
-    starts = {
-        "reflect": (1, n - 1 - hi),
-        "symmetric": (0, n - hi),
-        "replicate": (0, n - 1),
-        "circular": (n - lo, 0),
-    }[mode]
-    return list(zip(starts, (lo, hi), strict=True))
-
-
-def _turn(cells: tf.Tensor, axis: int, mode: str) -> tf.Tensor:
-    return cells if mode == "circular" else tf.reverse(cells, [axis])
 
 
 def _check_cells(n: Size, lo: Size, hi: Size, axis: int, mode: str, caller: str) -> None:

@@ -1,8 +1,7 @@
-"""Pooling: maxima, means and norms over windows. The arithmetic and its gradients are in `reductions.py`."""
+"""Pooling at its public edge: maxima, means and norms over windows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import config, geometry
+from kerasconv.arithmetic.tensors import sizes_of
+from kerasconv.arithmetic.windows import AnyWindow
+from kerasconv.engine.convolution import widened
+from kerasconv.engine.pooling import first_maximum, valid_count, window_max, window_mean, window_norm
 from kerasconv.geometry import AdaptiveWindow, Window
-from kerasconv.ops import tensors
-from kerasconv.ops.reductions import AnyWindow, first_maximum, maximum, real_cells, window_sum
+from kerasconv.ops import arguments
 from kerasconv.ops.symbolic import symbolic
-from kerasconv.ops.windows import pad, sizes_of
 
 
 @symbolic
@@ -31,7 +32,7 @@ def max_pool(
     ties: str = "first",
     algorithm: str = "auto",
 ) -> Any:
-    """The maximum of each window: the tutorial's `pool_forward` with `mode="max"`, for any number of axes.
+    """Returns the maximum of each window: the tutorial's `pool_forward` with `mode="max"`, for any number of axes.
 
     Padding never wins, and as in `tf.nn.max_pool` neither does NaN: a window of nothing but NaN gives the lowest
     finite number. The gradient goes to the winner; where there is NaN, `tf.nn.max_pool` may give it to that instead.
@@ -70,7 +71,7 @@ def max_pool(
     x, window, data_format, native = _prepare(
         "max_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
     )
-    return _with_indices(x, _maxima(x, window, ties, native), window, data_format, return_indices)
+    return _with_indices(x, window_max(x, window, ties, native), window, data_format, return_indices)
 
 
 @symbolic
@@ -87,7 +88,7 @@ def average_pool(
     divisor_override: float | None = None,
     algorithm: str = "auto",
 ) -> tf.Tensor:
-    """The mean of each window: the tutorial's `pool_forward` with `mode="average"`, for any number of axes.
+    """Returns the mean of each window: the tutorial's `pool_forward` with `mode="average"`, for any number of axes.
 
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
@@ -118,9 +119,10 @@ def average_pool(
     x, window, data_format, native = _prepare(
         "average_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
     )
-    tensors.check_floating("average_pool", inputs=x)
-    dtype, x = x.dtype, tensors.widened(x)
+    arguments.check_floating("average_pool", inputs=x)
+    dtype, x = x.dtype, widened(x)
     sizes = sizes_of(x)[1:-1]
+    of_valid = divisor_override is None and not count_include_pad
     if divisor_override is not None:
         counts: Any = divisor_override
     elif count_include_pad:
@@ -128,18 +130,11 @@ def average_pool(
             pool_size, sizes, strides=strides, padding=padding, dilation=dilation_rate, caller="average_pool"
         )
         beyond = tuple((0, hi - own) for (_, hi), (_, own) in zip(window.pads, declared.pads, strict=True))
-        counts = real_cells(replace(window, pads=beyond), declared.padded(sizes), x.dtype)
+        counts = valid_count(replace(window, pads=beyond), declared.padded(sizes), x.dtype)
     else:
-        counts = real_cells(window, sizes, x.dtype)
-    mode, _ = window.tensorflow_padding(sizes)
-    whole = isinstance(counts, int) and counts == math.prod(window.size)
-    if native and whole:
-        y = tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
-    elif native and mode == "SAME" and divisor_override is None and not count_include_pad:
-        y = tf.nn.avg_pool(x, window.size, window.strides, "SAME")
-    else:
-        y = _sums(x, window, native) / counts if native else window_sum(x, window, counts)
-    return tensors.from_channels_last(tf.cast(y, dtype), data_format)
+        counts = valid_count(window, sizes, x.dtype)
+    y = window_mean(x, window, counts, of_valid, native)
+    return arguments.from_channels_last(tf.cast(y, dtype), data_format)
 
 
 @symbolic
@@ -155,7 +150,7 @@ def lp_pool(
     ceil_mode: bool = False,
     algorithm: str = "auto",
 ) -> tf.Tensor:
-    """The p-norm of each window, `(sum |x|^p)^(1/p)`: `p = 1` is the sum of magnitudes, and `p = inf` the largest.
+    """Returns the p-norm of each window, `(sum |x|^p)^(1/p)`: `p = 1` is the sum of magnitudes, and `p = inf` the largest.
 
     `p` is taken as in ONNX' LpPool: of magnitudes. (PyTorch's `lp_pool` leaves the sign in odd powers, which gives NaN
     where their sum is negative.) The gradient, `dx = dy sign(x) (|x| / y)^(p - 1)`, is zero where the norm is zero.
@@ -188,22 +183,10 @@ def lp_pool(
     x, window, data_format, native = _prepare(
         "lp_pool", inputs, pool_size, strides, padding, data_format, dilation_rate, ceil_mode, algorithm
     )
-    tensors.check_floating("lp_pool", inputs=x)
-    dtype, x = x.dtype, tensors.widened(x)
-    magnitudes = tf.abs(x)
-    if norm_type == math.inf:
-        y = _maxima(magnitudes, window, "first", native)
-    elif norm_type == 1:
-        y = _sums(magnitudes, window, native)
-    else:
-        # Divided by the largest, no power overflows; and zero norms, which have no derivative, are kept out of it.
-        largest = tf.stop_gradient(tf.reduce_max(magnitudes, range(1, x.shape.rank), keepdims=True))
-        largest = tf.where(largest > 0, largest, tf.ones([], x.dtype))
-        sums = _sums(tf.pow(magnitudes / largest, norm_type), window, native)
-        positive = sums > 0
-        roots = tf.pow(tf.where(positive, sums, tf.ones([], x.dtype)), 1 / norm_type)
-        y = tf.where(positive, roots, tf.zeros([], x.dtype)) * largest
-    return tensors.from_channels_last(tf.cast(y, dtype), data_format)
+    arguments.check_floating("lp_pool", inputs=x)
+    dtype, x = x.dtype, widened(x)
+    y = window_norm(x, window, norm_type, native)
+    return arguments.from_channels_last(tf.cast(y, dtype), data_format)
 
 
 @symbolic
@@ -215,7 +198,7 @@ def adaptive_max_pool(
     return_indices: bool = False,
     ties: str = "first",
 ) -> Any:
-    """The maxima of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
+    """Returns the maxima of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
 
     Args:
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`, of
@@ -238,14 +221,14 @@ def adaptive_max_pool(
     """
     check_ties(ties, "adaptive_max_pool")
     x, window, data_format = _prepare_adaptive("adaptive_max_pool", inputs, output_size, data_format)
-    return _with_indices(x, maximum(x, window, ties), window, data_format, return_indices)
+    return _with_indices(x, window_max(x, window, ties), window, data_format, return_indices)
 
 
 @symbolic
 def adaptive_average_pool(
     inputs: Any, output_size: int | Sequence[int | None] | None, data_format: str | None = None
 ) -> tf.Tensor:
-    """The means of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
+    """Returns the means of `output_size` windows that share out the input; see `kerasconv.geometry.AdaptiveWindow`.
 
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
@@ -266,14 +249,15 @@ def adaptive_average_pool(
         array([2.6666667, 3.3333333], dtype=float32)
     """
     x, window, data_format = _prepare_adaptive("adaptive_average_pool", inputs, output_size, data_format)
-    tensors.check_floating("adaptive_average_pool", inputs=x)
-    dtype, x = x.dtype, tensors.widened(x)
-    y = window_sum(x, window, real_cells(window, x.shape[1:-1], x.dtype))
-    return tensors.from_channels_last(tf.cast(y, dtype), data_format)
+    arguments.check_floating("adaptive_average_pool", inputs=x)
+    dtype, x = x.dtype, widened(x)
+    counts = valid_count(window, x.shape[1:-1], x.dtype)
+    y = window_mean(x, window, counts)
+    return arguments.from_channels_last(tf.cast(y, dtype), data_format)
 
 
 def check_ties(ties: str, caller: str) -> str:
-    """`ties`, if there is such a rule.
+    """Returns `ties`, if there is such a rule.
 
     Raises:
         ValueError: If there is not.
@@ -284,7 +268,7 @@ def check_ties(ties: str, caller: str) -> str:
 
 
 def check_pool_algorithm(algorithm: str, dilation: Sequence[int], caller: str) -> str:
-    """`algorithm`, if pooling has it for this dilation.
+    """Returns `algorithm`, if pooling has it for this dilation.
 
     Raises:
         ValueError: If it has not.
@@ -298,7 +282,7 @@ def check_pool_algorithm(algorithm: str, dilation: Sequence[int], caller: str) -
 
 
 def check_divisor(divisor: float | None, caller: str) -> float | None:
-    """`divisor`, if one can divide by it.
+    """Returns `divisor`, if one can divide by it.
 
     Raises:
         ValueError: If it is zero or no number.
@@ -312,7 +296,7 @@ def check_divisor(divisor: float | None, caller: str) -> float | None:
 
 
 def check_norm(norm_type: float, caller: str) -> float:
-    """`norm_type`, if there is such a norm.
+    """Returns `norm_type`, if there is such a norm.
 
     Raises:
         ValueError: If there is not.
@@ -333,7 +317,7 @@ def _prepare(
     ceil_mode: bool,
     algorithm: str,
 ) -> tuple[tf.Tensor, Window, str, bool]:
-    """The arguments of a pooling as a channels-last tensor, a window, the data format, and whether to go native."""
+    """Returns the arguments of a pooling as a channels-last tensor, a window, the data format, and whether to go native."""
     x, data_format = _prepare_inputs(caller, inputs, data_format)
     window = geometry.pool_window(
         pool_size,
@@ -352,36 +336,20 @@ def _prepare(
 def _prepare_adaptive(
     caller: str, inputs: Any, output_size: Any, data_format: str | None
 ) -> tuple[tf.Tensor, AdaptiveWindow, str]:
-    """The arguments of an adaptive pooling as a channels-last tensor, its windows, and the data format."""
+    """Returns the arguments of an adaptive pooling as a channels-last tensor, its windows, and the data format."""
     x, data_format = _prepare_inputs(caller, inputs, data_format)
     return x, geometry.adaptive_window(output_size, x.shape.as_list()[1:-1], caller), data_format
 
 
 def _prepare_inputs(caller: str, inputs: Any, data_format: str | None) -> tuple[tf.Tensor, str]:
-    """The input as a channels-last tensor, and the data format it came in."""
-    (x,) = tensors.convert(caller, inputs=inputs)
-    tensors.check_rank(caller, x)
-    data_format = tensors.data_format(caller, data_format)
-    return tensors.channels_last(x, data_format), data_format
-
-
-def _maxima(x: tf.Tensor, window: Window, ties: str, native: bool) -> tf.Tensor:
-    """The maximum of each window."""
-    if not native or ties != "first":
-        return maximum(x, window, ties)
-    mode, pads = window.tensorflow_padding(sizes_of(x)[1:-1])
-    return tf.nn.max_pool(pad(x, pads, x.dtype.min), window.size, window.strides, mode)
-
-
-def _sums(x: tf.Tensor, window: Window, native: bool) -> tf.Tensor:
-    """The sum over each window."""
-    if not native:
-        return window_sum(x, window)
-    means = tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
-    return means * math.prod(window.size)
+    """Returns the input as a channels-last tensor, and the data format it came in."""
+    (x,) = arguments.convert(caller, inputs=inputs)
+    arguments.check_rank(caller, x)
+    data_format = arguments.data_format(caller, data_format)
+    return arguments.channels_last(x, data_format), data_format
 
 
 def _with_indices(x: tf.Tensor, y: tf.Tensor, window: AnyWindow, data_format: str, return_indices: bool) -> Any:
-    """`y`, the maxima of `x`, in the user's data format, and if asked for where they are."""
-    y = tensors.from_channels_last(y, data_format)
-    return (y, tensors.from_channels_last(first_maximum(x, window), data_format)) if return_indices else y
+    """Returns `y`, the maxima of `x`, in the user's data format, and if asked for where they are."""
+    y = arguments.from_channels_last(y, data_format)
+    return (y, arguments.from_channels_last(first_maximum(x, window), data_format)) if return_indices else y

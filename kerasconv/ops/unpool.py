@@ -1,4 +1,4 @@
-"""Max unpooling: maxima back to where they came from."""
+"""Max unpooling at its public edge."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from kerasconv import geometry
-from kerasconv.ops import tensors
+from kerasconv.arithmetic.tensors import sizes_of
+from kerasconv.arithmetic.unpooling import put
+from kerasconv.geometry import Size
+from kerasconv.ops import arguments
 from kerasconv.ops.symbolic import symbolic
-from kerasconv.ops.windows import sizes_of
 
 
 @symbolic
@@ -56,8 +58,8 @@ def max_unpool(
         array([0., 4., 3., 0.], dtype=float32)
     """
     name = "max_unpool"
-    x, i = tensors.convert(name, inputs=inputs, indices=indices)
-    rank = tensors.check_rank(name, x)
+    x, i = arguments.convert(name, inputs=inputs, indices=indices)
+    rank = arguments.check_rank(name, x)
     if not i.dtype.is_integer:
         raise TypeError(f"{name}: `indices` must be integers. Received: indices of dtype {i.dtype.name}.")
     if not x.shape.is_compatible_with(i.shape):
@@ -65,10 +67,10 @@ def max_unpool(
             f"{name}: `indices` must have the shape of `inputs`. "
             f"Received: inputs of shape {x.shape}, indices of shape {i.shape}."
         )
-    data_format = tensors.data_format(name, data_format)
-    x, i = tensors.channels_last(x, data_format), tensors.channels_last(i, data_format)
+    data_format = arguments.data_format(name, data_format)
+    x, i = arguments.channels_last(x, data_format), arguments.channels_last(i, data_format)
     window = geometry.unpool_window(pool_size, rank, strides=strides, padding=padding, caller=name)
-    sizes: Sequence[geometry.Size] = window.input(sizes_of(x)[1:-1])
+    sizes: Sequence[Size] = window.input(sizes_of(x)[1:-1])
     if output_size is not None:
         given = geometry.standardize_tuple(output_size, rank, "output_size", name)
         if any(isinstance(n, int) and abs(m - n) >= s for m, n, s in zip(given, sizes, window.strides, strict=True)):
@@ -77,33 +79,12 @@ def max_unpool(
                 f"Received: output_size={given}, default {tuple(sizes)}, strides={window.strides}."
             )
         sizes = given
-    return tensors.from_channels_last(_put(x, tf.cast(i, tf.int64), sizes), data_format)
-
-
-def _put(x: tf.Tensor, indices: tf.Tensor, sizes: Sequence[geometry.Size]) -> tf.Tensor:
-    batch, channels = sizes_of(x)[0], sizes_of(x)[-1]
-    cells = tf.cast(math.prod(sizes), tf.int64)
-    indices = _checked(indices, cells)
-    example = tf.reshape(tf.range(batch, dtype=tf.int64), [-1, *[1] * (x.shape.rank - 1)])
-    place = tf.range(channels, dtype=tf.int64)
-    flat = tf.reshape((example * cells + indices) * tf.cast(channels, tf.int64) + place, [-1, 1])
-
-    @tf.custom_gradient
-    def call(x: tf.Tensor) -> Any:
-        y = tf.zeros([batch * math.prod(sizes) * channels], x.dtype)
-        y = tf.tensor_scatter_nd_update(y, flat, tf.reshape(x, [-1]))
-        shape = tf.shape(x)
-
-        def grad(dy: tf.Tensor) -> tf.Tensor:
-            return tf.reshape(tf.gather(tf.reshape(dy, [-1]), flat[:, 0]), shape)
-
-        return tf.reshape(y, [batch, *sizes, channels]), grad
-
-    return call(x)
+    i = _checked(tf.cast(i, tf.int64), tf.cast(math.prod(sizes), tf.int64))
+    return arguments.from_channels_last(put(x, i, sizes), data_format)
 
 
 def _checked(indices: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
-    """`indices`, if all are cells of the output."""
+    """Returns `indices`, if all are positions of the output."""
     inside = tf.reduce_all((indices >= 0) & (indices < cells))
     rule = "max_unpool: `indices` must be cells of the output"
     if not tf.executing_eagerly():

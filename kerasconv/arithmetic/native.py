@@ -1,10 +1,11 @@
-"""Convolution by TensorFlow's own kernels (oneDNN, Eigen, cuDNN). Not from scratch: for comparison and for export.
+"""Convolution and pooling by TensorFlow's own kernels (oneDNN, Eigen, cuDNN), for comparison and for export.
 
-`auto` never chooses it. Where TensorFlow's CPU kernels have a gap, the call is rephrased in terms of what they have:
+This is not from scratch, and `auto` never chooses it. Where TensorFlow's CPU kernels have a gap, the call is rephrased
+in terms of what they have:
 
 - one dimension is a two-dimensional image of height one;
 - pads other than `VALID` and `SAME` are added beforehand;
-- dilation in any gradient: cells that are `d` apart become an image of their own, so that taps are neighbours; with
+- dilation in any gradient: elements that are `d` apart become an image of their own, so that taps are neighbours; with
   strides too, and in three dimensions forward, the kernel gets zeros between its taps;
 - groups in three dimensions, and groups in any gradient, are convolved one after the other, but for depthwise
   convolutions in one and two dimensions, for which there are kernels.
@@ -12,19 +13,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from kerasconv.geometry import Pads, Size, Window
-from kerasconv.ops.windows import crop, pad, sizes_of
-
-KEEPS_HALF_PRECISION = True
+from kerasconv.arithmetic.tensors import crop, pad, sizes_of
 
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-    """`tf.nn.conv2d` or `tf.nn.conv3d`."""
+    """Returns `y` by `tf.nn.conv2d` or `tf.nn.conv3d`."""
     if window.rank == 1:
         return forward(x[:, None], w[None], _image_window(window), groups)[:, 0]
     options, pads = _options(window, sizes_of(x)[1:-1])
@@ -37,13 +37,13 @@ def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tenso
 
 
 def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, sizes: Sequence[Size]) -> tf.Tensor:
-    """`tf.nn.conv2d_backprop_input`, or its sibling for three dimensions."""
+    """Returns `dx` by `tf.nn.conv2d_backprop_input`, or its sibling for three dimensions."""
     if window.rank == 1:
         return input_gradient(dy[:, None], w[None], _image_window(window), groups, [1, *sizes])[:, 0]
     if _has_phases(window):
         phases = _Phases(window, sizes)
-        dx = input_gradient(phases.of_positions(dy), w, phases.window, groups, phases.lengths)
-        return crop(phases.joined(dx, phases.cells), window.pads)
+        dx = input_gradient(phases.of_outputs(dy), w, phases.window, groups, phases.lengths)
+        return crop(phases.joined(dx), window.pads)
     options, pads = _options(window, sizes)
     padded = [n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True)]
     shape = [sizes_of(dy)[0], *padded, w.shape[-2]]
@@ -59,12 +59,12 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-    """`tf.nn.conv2d_backprop_filter`, or its sibling for three dimensions."""
+    """Returns `dw` by `tf.nn.conv2d_backprop_filter`, or its sibling for three dimensions."""
     if window.rank == 1:
         return kernel_gradient(x[:, None], dy[:, None], _image_window(window), groups)[0]
     if _has_phases(window):
         phases = _Phases(window, sizes_of(x)[1:-1])
-        return kernel_gradient(phases.of_cells(x), phases.of_positions(dy), phases.window, groups)
+        return kernel_gradient(phases.of_inputs(x), phases.of_outputs(dy), phases.window, groups)
     options, pads = _options(window, sizes_of(x)[1:-1])
     shape = [*window.extent, x.shape[-1] // groups, dy.shape[-1] // groups]
     x = pad(x, pads)
@@ -83,29 +83,29 @@ def _has_phases(window: Window) -> bool:
 
 
 class _Phases:
-    """A dilated convolution in steps of one as one without dilation, of images whose cells lay `d` apart."""
+    """A dilated convolution in steps of one as one without dilation, of images whose elements lay `d` apart."""
 
     def __init__(self, window: Window, sizes: Sequence[Size]) -> None:
         self.pads, self.steps = window.pads, list(window.dilation)
         self.window = Window(window.size, window.strides, (1,) * window.rank, ((0, 0),) * window.rank)
-        self.cells, self.positions = window.padded(sizes), window.output(sizes)
-        self.lengths = [-(-m // d) for m, d in zip(self.cells, self.steps, strict=True)]
+        self.inputs, self.outputs = window.padded(sizes), window.output(sizes)
+        self.lengths = [-(-m // d) for m, d in zip(self.inputs, self.steps, strict=True)]
 
-    def of_cells(self, x: tf.Tensor) -> tf.Tensor:
-        """What has a number for each cell, padded."""
-        return self._apart(pad(x, self.pads), self.lengths, self.cells)
+    def of_inputs(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns the images of something that each input position has, padded."""
+        return self._apart(pad(x, self.pads), self.lengths, self.inputs)
 
-    def of_positions(self, y: tf.Tensor) -> tf.Tensor:
-        """What has a number for each position of the window."""
-        return self._apart(y, self.window.output(self.lengths), self.positions)
+    def of_outputs(self, y: tf.Tensor) -> tf.Tensor:
+        """Returns the images of something that each output position has."""
+        return self._apart(y, self.window.output(self.lengths), self.outputs)
 
     def _apart(self, x: tf.Tensor, lengths: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
         missing = [[0, n * d - m] for n, d, m in zip(lengths, self.steps, sizes, strict=True)]
         return tf.space_to_batch(x, self.steps, missing)
 
-    def joined(self, x: tf.Tensor, sizes: Sequence[Size]) -> tf.Tensor:
-        """The inverse, cut to these sizes."""
-        more = [[0, n * d - m] for n, d, m in zip(sizes_of(x)[1:-1], self.steps, sizes, strict=True)]
+    def joined(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns the inverse of `of_inputs`, padded."""
+        more = [[0, n * d - m] for n, d, m in zip(sizes_of(x)[1:-1], self.steps, self.inputs, strict=True)]
         return tf.batch_to_space(x, self.steps, more)
 
 
@@ -115,23 +115,23 @@ def _is_depthwise(window: Window, groups: int, channels: int) -> bool:
 
 
 def _by_channel(w: tf.Tensor, groups: int) -> tf.Tensor:
-    """A kernel `(*K, 1, G F)` in the layout of depthwise kernels, `(*K, G, F)`."""
+    """Returns a kernel `(*K, 1, G F)` in the layout of depthwise kernels, `(*K, G, F)`."""
     return tf.reshape(w, [*w.shape[:-2], groups, w.shape[-1] // groups])
 
 
 def _image_window(window: Window) -> Window:
-    """The window of a one-dimensional convolution as that of an image of height one."""
+    """Returns the window of a one-dimensional convolution as that of an image of height one."""
     return Window((1, *window.size), window.strides * 2, (1, *window.dilation), ((0, 0), *window.pads))
 
 
 def _options(window: Window, sizes: Sequence[Size]) -> tuple[dict[str, Any], Pads]:
-    """The operator's `strides` and `padding`, and the pads that are left to add beforehand."""
+    """Returns the operator's `strides` and `padding`, and the pads that are left to add beforehand."""
     mode, pads = window.tensorflow_padding(sizes)
     return {"strides": [1, *window.strides, 1], "padding": mode}, pads
 
 
 def _dilated(w: tf.Tensor, window: Window) -> tf.Tensor:
-    """The kernel with `d - 1` zeros between its taps, which with dilation 1 does the same."""
+    """Returns the kernel with `d - 1` zeros between its taps, which with dilation 1 does the same."""
     for axis, (d, e) in enumerate(zip(window.dilation, window.extent, strict=True)):
         if d > 1:
             shape = w.shape.as_list()
@@ -142,6 +142,31 @@ def _dilated(w: tf.Tensor, window: Window) -> tf.Tensor:
 
 
 def _per_group(op: Callable[..., tf.Tensor], groups: int, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """`op` on each group of channels (the last axis of both), the results side by side."""
+    """Returns `op` of each group of channels (the last axis of both), side by side."""
     pairs = zip(tf.split(a, groups, -1), tf.split(b, groups, -1), strict=True)
     return tf.concat([op(*pair) for pair in pairs], -1) if groups > 1 else op(a, b)
+
+
+def window_max(x: tf.Tensor, window: Window) -> tf.Tensor:
+    """Returns the maximum of each window by `tf.nn.max_pool`."""
+    mode, pads = window.tensorflow_padding(sizes_of(x)[1:-1])
+    return tf.nn.max_pool(pad(x, pads, x.dtype.min), window.size, window.strides, mode)
+
+
+def window_sum(x: tf.Tensor, window: Window) -> tf.Tensor:
+    """Returns the sum over each window by `tf.nn.avg_pool`."""
+    means = tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
+    return means * math.prod(window.size)
+
+
+def window_mean(x: tf.Tensor, window: Window, counts: Any, of_valid: bool) -> tf.Tensor:
+    """Returns the sum over each window divided by `counts` by `tf.nn.avg_pool`.
+
+    `of_valid` says that the counts are those of the elements that are not padding.
+    """
+    mode, _ = window.tensorflow_padding(sizes_of(x)[1:-1])
+    if isinstance(counts, int) and counts == math.prod(window.size):
+        return tf.nn.avg_pool(pad(x, window.pads), window.size, window.strides, "VALID")
+    if mode == "SAME" and of_valid:
+        return tf.nn.avg_pool(x, window.size, window.strides, "SAME")
+    return window_sum(x, window) / counts

@@ -12,28 +12,46 @@ Leave out the spatial axes and a convolution is a product of matrices, `y = x w`
 First and higher orders follow from this table alone, for every rank, window, number of groups and algorithm. The
 tutorial's formulas (1) and (2), sums over the positions of the window, are `D` and `K` written out.
 
-Tensors are channels-last. (What arrives from above may know less of its own shape than we do; hence the `set_shape`.)
+The shapes are `x (N, *S, G C)`, `w (*K, C, G F)` and `y (N, *O, G F)`, with `G` groups. (What arrives from above may
+know less of its own shape than we do; hence the `set_shape`.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from kerasconv.arithmetic.tensors import sizes_of
 from kerasconv.geometry import Size, Window
-from kerasconv.ops import tensors
-from kerasconv.ops.algorithms import Algorithm, chunks
-from kerasconv.ops.windows import sizes_of
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One way to compute the three operations.
+
+    Attributes:
+        forward: `forward(x, w, window, groups)` returns `y`.
+        input_gradient: `input_gradient(dy, w, window, groups, sizes)` returns `dx`, of spatial sizes `sizes`.
+        kernel_gradient: `kernel_gradient(x, dy, window, groups)` returns `dw`.
+        prepare: `prepare(w, window, groups)` returns the kernel in the form in which `forward` and `input_gradient`
+            take it; `None` if they take it as it is.
+    """
+
+    forward: Callable[..., tf.Tensor]
+    input_gradient: Callable[..., tf.Tensor]
+    kernel_gradient: Callable[..., tf.Tensor]
+    prepare: Callable[..., tf.Tensor] | None = None
 
 
 def convolve(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm: Algorithm) -> tf.Tensor:
-    """`C(x, w) = y`."""
+    """Returns `C(x, w) = y`."""
 
     @tf.custom_gradient
     def call(x: tf.Tensor, w: tf.Tensor) -> Any:
-        y = _run(algorithm, chunks.forward, x, w, window, groups)
+        y = algorithm.forward(x, w, window, groups)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(y.shape)
@@ -50,11 +68,11 @@ def convolve(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm:
 def input_gradient(
     dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, algorithm: Algorithm, sizes: Sequence[Size]
 ) -> tf.Tensor:
-    """`D(dy, w) = dx`."""
+    """Returns `D(dy, w) = dx`."""
 
     @tf.custom_gradient
     def call(dy: tf.Tensor, w: tf.Tensor) -> Any:
-        dx = _run(algorithm, chunks.input_gradient, dy, w, window, groups, sizes)
+        dx = algorithm.input_gradient(dy, w, window, groups, sizes)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(dx.shape)
@@ -66,11 +84,11 @@ def input_gradient(
 
 
 def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, algorithm: Algorithm) -> tf.Tensor:
-    """`K(x, dy) = dw`."""
+    """Returns `K(x, dy) = dw`."""
 
     @tf.custom_gradient
     def call(x: tf.Tensor, dy: tf.Tensor) -> Any:
-        dw = _run(algorithm, chunks.kernel_gradient, x, dy, window, groups)
+        dw = algorithm.kernel_gradient(x, dy, window, groups)
 
         def grad(c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             c.set_shape(dw.shape)
@@ -82,10 +100,3 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, window: Window, groups: int, al
         return dw, grad
 
     return call(x, dy)
-
-
-def _run(algorithm: Algorithm, operation: Callable[..., tf.Tensor], a: tf.Tensor, b: tf.Tensor, *rest: Any) -> Any:
-    """`operation(algorithm, a, b, *rest)`, with half precision summed in float32."""
-    if getattr(algorithm, "KEEPS_HALF_PRECISION", False):
-        return operation(algorithm, a, b, *rest)
-    return tf.cast(operation(algorithm, tensors.widened(a), tensors.widened(b), *rest), a.dtype)

@@ -106,7 +106,7 @@ def test_guided_backpropagation():
     plain, gradient = saliency()
     with config.algorithm(GuidedBackpropagation()):
         guided, evidence = saliency()
-    np.testing.assert_allclose(guided, plain, rtol=1e-5)
+    np.testing.assert_allclose(guided, plain, rtol=1e-5, atol=1e-6)
     assert np.min(gradient) < 0 <= np.min(evidence) and np.max(evidence) > 0
     first, second = model.layers
     inner = tf.nn.relu(ops.conv_input_gradient(tf.ones_like(plain), second.kernel, (7, 6)))

@@ -1,4 +1,4 @@
-"""What the operations have in common at their edge: conversion, checks, and the order of the axes."""
+"""Arguments of operations: conversion, checks, and the order of the axes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kerasconv import geometry
 
 
 def convert(caller: str, **arguments: Any) -> list[tf.Tensor]:
-    """The arguments as tensors.
+    """Returns the arguments as tensors.
 
     Raises:
         TypeError: If one cannot be made a tensor.
@@ -41,7 +41,7 @@ def check_floating(caller: str, **arguments: tf.Tensor) -> None:
 
 
 def check_rank(caller: str, x: tf.Tensor, rank: int | None = None, name: str = "inputs") -> int:
-    """The number of spatial axes of `x`, which must have `rank` axes (or, if that is `None`, at least three).
+    """Returns the number of spatial axes of `x`, which must have `rank` axes (or, if that is `None`, at least three).
 
     Raises:
         ValueError: If it has another number.
@@ -56,7 +56,7 @@ def check_rank(caller: str, x: tf.Tensor, rank: int | None = None, name: str = "
 
 
 def data_format(caller: str, value: str | None) -> str:
-    """`value`, or Keras' setting for `None`.
+    """Returns `value`, or Keras' setting for `None`.
 
     Raises:
         ValueError: If it is no data format.
@@ -64,21 +64,16 @@ def data_format(caller: str, value: str | None) -> str:
     return geometry.standardize_data_format(keras.config.image_data_format() if value is None else value, caller)
 
 
-def widened(x: tf.Tensor) -> tf.Tensor:
-    """`x`, in float32 if it is float16 or bfloat16, in which sums would lose digits or overflow."""
-    return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
-
-
 def with_channels(x: tf.Tensor, channels: int | None) -> tf.Tensor:
-    """`x`, of which so many channels are required, when it runs, if their number is not known before."""
+    """Returns `x`, which must have so many channels when it runs if their number is not known before."""
     return tf.ensure_shape(x, [*x.shape[:-1], channels]) if x.shape[-1] is None else x
 
 
 def channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
-    """`x` with its channels on the last axis."""
+    """Returns `x` with its channels on the last axis."""
     return x if data_format == "channels_last" else tf.transpose(x, [0, *range(2, x.shape.rank), 1])
 
 
 def from_channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
-    """The inverse of `channels_last`."""
+    """Returns the inverse of `channels_last`."""
     return x if data_format == "channels_last" else tf.transpose(x, [0, x.shape.rank - 1, *range(1, x.shape.rank - 1)])

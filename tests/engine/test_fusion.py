@@ -1,5 +1,7 @@
 """What is fused is the same as before, in every mode; how often it is traced; and that exporters read it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import onnxruntime
@@ -8,7 +10,7 @@ import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from kerasconv import layers, ops
-from kerasconv.ops import fusion, reductions
+from kerasconv.engine import fusion
 
 
 def normal(*shape):
@@ -117,12 +119,13 @@ def test_xla_computes_winners_once(monkeypatch):
         return text[text.index("ENTRY") :].count(" fusion(")
 
     assert loops(tf.ones([1, 8, 8, 4])) == 2
-    monkeypatch.setattr(reductions, "kept", lambda x: x)
+    monkeypatch.setattr(fusion, "materialize", lambda x: x)
     assert loops(tf.ones([1, 8, 8, 5])) > 2
 
 
-def test_eager_compiles_what_comes_back(monkeypatch):
-    """Twice plain, then compiled; what is small never."""
+@pytest.fixture
+def compiled(monkeypatch):
+    """How often `tf.function` was asked to compile, from empty caches."""
     built = []
     real = tf.function
 
@@ -132,21 +135,40 @@ def test_eager_compiles_what_comes_back(monkeypatch):
 
     fusion._eager.cache_clear()
     monkeypatch.setattr(tf, "function", counted)
-    traces = []
+    return built
 
-    @fusion.fused
-    def double(x, factor):
-        traces.append(type(x).__name__)
-        return x * factor
 
+def doubled(x, factor):
+    return x * factor
+
+
+def test_eager_compiles_what_has_come_back_often(compiled):
+    """And what is small never."""
+    large, small = tf.ones([2**16]), tf.ones([9])
+    for call in range(20):
+        for x in (large, small):
+            np.testing.assert_array_equal(fusion.run(doubled, x, 2.0), 2 * x)
+        assert len(compiled) == (call >= fusion._CALLS_BEFORE_COMPILING)
+    assert compiled == [{"jit_compile": True, "autograph": False}]
+
+
+def test_threads_that_meet_a_shape_compile_it_once(compiled):
     x = tf.ones([2**16])
-    for _ in range(5):
-        np.testing.assert_array_equal(double(x, 2.0), 2 * x)
-    assert len(traces) == 3  # twice as it is, once traced
-    assert [kwargs["jit_compile"] for kwargs in built] == [True]
-    for _ in range(5):
-        double(tf.ones([9]), 2.0)
-    assert len(traces) == 8
+    with ThreadPoolExecutor(8) as executor:
+        results = list(executor.map(lambda _: fusion.run(doubled, x, 3.0), range(64)))
+    assert len(compiled) == 1
+    for result in results:
+        np.testing.assert_array_equal(result, 3 * x)
+
+
+def test_many_sizes_warn_of_nothing_and_keep_little(compiled, caplog):
+    """Sizes that do not return are not compiled, and no warning names functions that the user never wrote."""
+    x = np.ones((1, 300, 300, 8), "float32")
+    for size in range(40, 120):
+        ops.max_pool(x[:, :size, :size], 3, 1)
+        ops.depthwise_conv(x[:, :size, :size], np.ones((3, 3, 8, 1), "float32"))
+    assert compiled == [] and caplog.text == ""
+    assert fusion._eager.cache_info().currsize <= fusion._eager.cache_info().maxsize == 64
 
 
 def test_traces_do_not_multiply():
@@ -175,28 +197,6 @@ def test_traces_do_not_multiply():
     for batch in (1, 5, 2, 7, 3, 9, 4):
         model.predict(normal(batch, 12, 13, 16), verbose=0)
     assert len(traces) <= 3
-
-
-def test_what_is_replaced_on_a_cpu(tmp_path):
-    """In a plain graph only, also within a loop; not where it is compiled as a whole, nor where the two see other inputs."""
-
-    def call(x):
-        first, second = (lambda: x + 1), (lambda: tf.raw_ops.InplaceUpdate(x=x + 0, i=[0], v=x[:1] + 2))
-        return fusion.replaced_on_cpu(first, second)
-
-    def loop(x):
-        return tf.while_loop(lambda i, _: i < 3, lambda i, x: (i + 1, call(x)), (0, x))[1]
-
-    x = tf.zeros([1])
-    assert tf.function(call)(x) == 2
-    assert tf.function(loop)(x) == 6
-    assert tf.function(call, jit_compile=True)(x) == 1
-    assert tf.function(loop, jit_compile=True)(x) == 3
-    assert tf.function(lambda x, y: fusion.replaced_on_cpu(lambda: x + 1, lambda: y + 2))(x, x) == 1
-    module = tf.Module()
-    module.call = tf.function(call, input_signature=[tf.TensorSpec([1])])
-    tf.saved_model.save(module, tmp_path)
-    assert tf.saved_model.load(tmp_path).call(x) in (1, 2)
 
 
 def test_exporters_read_it(tmp_path):
