@@ -34,7 +34,7 @@ class Times:
 
     def ms(self, case: Case, mode: str, contender: str, part: str = "all") -> float | None:
         """The time of a part of a case; `"all"` is forward plus both gradients, `None` if a summand is missing."""
-        summands = PARTS[part] if part in PARTS else case.directions
+        summands = PARTS.get(part, case.directions)
         if part == "all" and case.kind == "conv" and (mode == "eager" or contender == "loops"):
             summands = ("forward", BOTH)
         rows = [self.row(case.name, mode, direction, contender) for direction in summands]

@@ -21,11 +21,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 import typer
-from kerasconv.models.info import facts
 
 import kerasconv
 from benchmarks.timing import take_turns
 from kerasconv import models
+from kerasconv.models._info import facts
 
 BATCH = 8
 UNKNOWN_SIZE = 32

@@ -10,10 +10,9 @@ import importlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from kerasconv.models.entry import Entry
-from kerasconv.models.info import Summary, facts, title
-
 from kerasconv import models
+from kerasconv.models._entry import Entry
+from kerasconv.models._info import Summary, facts, title
 
 ROOT = Path(__file__).parent.parent
 CARDS = ROOT / "docs" / "models"

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-from kerasconv.models.figure import draw
-from kerasconv.models.info import counted, facts, write_facts
 
 import cards
+from cards.figure import draw
 from kerasconv import models
+from kerasconv.models._info import counted, facts, write_facts
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+
 from kerasconv.export.signature import Signature
 
 _SPATIAL = {3: ("steps",), 4: ("height", "width"), 5: ("depth", "height", "width")}

@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import onnx
+
+from kerasconv import structure
 from kerasconv.export.onnx_file import Interface, from_layout, layer_values
 from kerasconv.export.parity import LayerDifference, difference
 from kerasconv.export.runtimes import ONNX, Runtime, run
@@ -44,7 +46,7 @@ def first_difference(
     expected = probe([arrays[spec.name] for spec in served.inputs], training=False)
     for (layer, (value, moved)), tensor in zip(places.items(), expected, strict=True):
         want, got = np.asarray(tensor), from_layout(actual[value], moved)
-        kind = type(tensors[layer]._keras_history.operation).__name__
+        kind = type(structure.operation_of(tensors[layer])).__name__
         if got.shape != want.shape:
             return LayerDifference(layer=layer, kind=kind, shapes=(want.shape, got.shape))
         found = difference(got, want)
@@ -56,9 +58,8 @@ def first_difference(
 def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     """The output of each layer of a functional model that has one and is called once."""
     calls: dict[str, list[list[keras.KerasTensor]]] = {}
-    for nodes in model._nodes_by_depth.values():
-        for node in nodes:
-            calls.setdefault(node.operation.name, []).append(node.outputs)
+    for node in structure.nodes(model):
+        calls.setdefault(node.operation.name, []).append(node.outputs)
     return {name: outputs[0][0] for name, outputs in calls.items() if len(outputs) == len(outputs[0]) == 1}
 
 

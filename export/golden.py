@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
-from kerasconv.export.artifacts import ExportError
+from onnx import numpy_helper
+
+from kerasconv.export.errors import ExportError
 from kerasconv.export.onnx_file import Interface
 from kerasconv.export.signature import Arrays, Signature
-from onnx import numpy_helper
 
 BATCH_SIZES = (1, 3)
 

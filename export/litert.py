@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
-from kerasconv.export.artifacts import ExportError, place, staged
+
+from kerasconv.export.errors import ExportError
 from kerasconv.export.golden import check_numeric, golden_folder, save_golden
 from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.parity import ParityReport
@@ -19,6 +20,7 @@ from kerasconv.export.runtimes import LITERT, choose
 from kerasconv.export.scopes import layers_of
 from kerasconv.export.signature import Signature, check_precision, signature
 from kerasconv.export.verify import verify
+from kerasconv.files import place, staged
 
 
 def to_litert(

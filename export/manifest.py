@@ -21,10 +21,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
-from kerasconv.export.artifacts import ExportError
-from kerasconv.export.golden import golden_folder, sidecar
-
 import kerasconv
+from kerasconv.export.errors import ExportError
+from kerasconv.export.golden import golden_folder, sidecar
 
 FORMAT = 1
 

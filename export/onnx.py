@@ -15,8 +15,10 @@ import keras
 import onnx
 import onnx_ir as ir
 import onnxruntime
-from kerasconv.export.artifacts import ExportError, staged
+
+import kerasconv
 from kerasconv.export.axes import name_axes
+from kerasconv.export.errors import ExportError
 from kerasconv.export.golden import BATCH_SIZES, golden_folder, load_golden, save_arrays, save_golden
 from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interface, Port
@@ -25,9 +27,8 @@ from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
 from kerasconv.export.signature import Arrays, Signature, check_precision, signature
 from kerasconv.export.verify import ParityReport, verify
-
-import kerasconv
-from kerasconv.interop.structure import walk
+from kerasconv.files import staged
+from kerasconv.structure import walk
 
 OPSETS = range(13, 23)
 LAYOUTS = ("channels_last", "channels_first")

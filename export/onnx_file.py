@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from kerasconv.export.artifacts import ExportError
-from kerasconv.export.signature import Arrays, Signature
 from onnx.external_data_helper import uses_external_data
+
+from kerasconv.export.errors import ExportError
+from kerasconv.export.signature import Arrays, Signature
 
 LAYERS_PROPERTY = "kerasconv.layers"
 """The metadata property that says where layers are: `{layer: {"value": name, "layout": layout}}`, in graph order.

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kerasconv.export.artifacts import ExportError
+
+from kerasconv.export.errors import ExportError
 from kerasconv.export.signature import Arrays
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from kerasconv.export.artifacts import ExportError
+
+from kerasconv.export.errors import ExportError
 from kerasconv.export.parity import worst_difference
 from kerasconv.export.signature import Arrays, Signature
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kerasconv.export.artifacts import ExportError
+
+from kerasconv.export.errors import ExportError
 from kerasconv.export.signature import Arrays
 
 _SAVED_MODEL_TIMEOUT = 600  # seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable
 
+from kerasconv import structure
 from kerasconv.export.signature import Signature
 
 
@@ -15,7 +16,7 @@ def layers_of(served: Signature, operations: Iterable[str]) -> str:
         served: The model.
         operations: The names of operators in a graph that TensorFlow traced.
     """
-    layers = {layer.name: type(layer).__name__ for layer in served.model._flatten_layers(include_self=False)}
+    layers = {layer.name: type(layer).__name__ for _, layer in structure.walk(served.model)}
     found = {_layer_of(name, layers) for name in operations} - {""}
     return ", ".join(f"{layer!r} ({layers[layer]})" for layer in sorted(found))
 

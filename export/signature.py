@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasconv import config
+from kerasconv import config, structure
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -89,7 +89,7 @@ def check_precision(served: Signature, caller: str) -> None:
     Raises:
         ValueError: If one does.
     """
-    half = [layer for layer in served.model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
+    half = [layer for _, layer in structure.walk(served.model) if layer.compute_dtype in ("float16", "bfloat16")]
     if half:
         raise ValueError(
             f"{caller}: the layers must compute in float32 or float64; make the model again without a policy of half "
@@ -100,10 +100,10 @@ def check_precision(served: Signature, caller: str) -> None:
 
 def _output_names(model: keras.Model) -> list[str]:
     """The keys of outputs in a dictionary; of others, the names of the layers that they come from."""
-    structure = model.outputs if isinstance(model, keras.Sequential) else model.output
+    outputs = model.outputs if isinstance(model, keras.Sequential) else model.output
     return [
-        next((key for key in reversed(path) if isinstance(key, str)), tensor._keras_history.operation.name)
-        for path, tensor in keras.tree.flatten_with_path(structure)
+        next((key for key in reversed(path) if isinstance(key, str)), structure.operation_of(tensor).name)
+        for path, tensor in keras.tree.flatten_with_path(outputs)
     ]
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from kerasconv.export import runtimes as rt
-from kerasconv.export.artifacts import ExportError
+from kerasconv.export.errors import ExportError
 from kerasconv.export.first_difference import first_difference
 from kerasconv.export.golden import BATCH_SIZES, check_numeric, golden_folder, load_golden
 from kerasconv.export.manifest import check_manifest

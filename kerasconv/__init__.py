@@ -9,11 +9,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _SUBMODULES = (
+    "arithmetic",
     "config",
-    "explain",
+    "engine",
     "export",
     "geometry",
-    "gradients",
+    "inspection",
     "interop",
     "layers",
     "models",
@@ -21,7 +22,11 @@ _SUBMODULES = (
     "reference",
     "train",
 )
-_FUNCTIONS = {"check_gradients": "gradients", "convert_model": "interop", "explain_algorithm": "explain"}
+_FUNCTIONS = {
+    "check_gradients": "inspection",
+    "convert_model": "interop",
+    "explain_algorithm": "inspection",
+}
 
 __all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 

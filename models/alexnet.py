@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def dense_top(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 from kerasconv.models.conv_pool_classifier import dense_top
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, strides: int, number: int) -> Tensor:

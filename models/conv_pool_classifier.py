@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, check_choice, classifier
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, check_choice, classifier
 
 POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def active_bn(net: Layers, x: Tensor, activation: str, name: str) -> Tensor:

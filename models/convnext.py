@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import keras
-from kerasconv.models.entry import PIXELS, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+
+from kerasconv.models._entry import PIXELS, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def norm(net: Layers, x: Tensor, name: str) -> Tensor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, check_sizes, network
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, check_sizes, network
 
 
 @network((28, 28, 1))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from kerasconv.models.entry import TF, Entry
-from kerasconv.models.network import Layers, Tensor, network
+
+from kerasconv.models._entry import TF, Entry
+from kerasconv.models._network import Layers, Tensor, network
 
 
 def normal(mean: float = 0.0) -> keras.initializers.Initializer:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, check_factor, classifier
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, check_factor, classifier
 
 
 def bn_relu(net: Layers, x: Tensor, name: str) -> Tensor:

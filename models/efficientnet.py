@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from kerasconv.models.entry import PIXELS, Entry
+from kerasconv.models._entry import PIXELS, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, classifier
 from kerasconv.models.mobilenet_v2 import divisible
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
 
 # The paper's table 1, stages 2 to 8: filters, blocks, size of the depthwise kernel, strides, expansion.
 STAGES = (

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, network
+
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, network
 
 
 @keras.saving.register_keras_serializable(package="kerasconv")

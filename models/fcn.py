@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from kerasconv.models import resnet
-from kerasconv.models.entry import CAFFE, TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, check_sizes, network, probabilities
+from kerasconv.models._entry import CAFFE, TORCH, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, check_sizes, network, probabilities
 from kerasconv.models.resnet import bottleneck, conv_bn, residual
 from kerasconv.models.vgg import blocks
 

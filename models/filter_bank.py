@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import builder, settle
+
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import builder, settle
 
 # Vertical filters answer to vertical edges, positively where it gets brighter from left to right; horizontal ones to
 # horizontal edges, from top to bottom.

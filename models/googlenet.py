@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def conv_bn(net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *, name: str) -> Tensor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, check_choice, classifier
 from kerasconv.models.conv_pool_classifier import POOLINGS
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, check_choice, classifier
 
 
 def lenet_top(net: Layers, x: Tensor, classes: int, last: Any, *, activation: Any = "tanh") -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import builder, check_choice, settle
+
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import builder, check_choice, settle
 
 KERNELS = {
     "vertical": [[0, 1, 0], [0, 1, 0], [0, 1, 0]],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasconv.models.entry import TF, Entry
-from kerasconv.models.network import Layers, Tensor, check_factor, classifier
+from kerasconv.models._entry import TF, Entry
+from kerasconv.models._network import Layers, Tensor, check_factor, classifier
 
 
 def bn_relu6(net: Layers, x: Tensor, name: str) -> Tensor:

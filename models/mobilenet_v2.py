@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kerasconv.models.entry import TF, Entry
-from kerasconv.models.network import Layers, Tensor, check_factor, classifier
+from kerasconv.models._entry import TF, Entry
+from kerasconv.models._network import Layers, Tensor, check_factor, classifier
 
 
 def divisible(channels: float, divisor: int = 8) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kerasconv.models.entry import PIXELS, Entry
+from kerasconv.models._entry import PIXELS, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, check_factor, classifier
 from kerasconv.models.mobilenet_v2 import bn, divisible
-from kerasconv.models.network import Builder, Layers, Tensor, check_factor, classifier
 
 
 @dataclass(frozen=True)

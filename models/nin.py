@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def map_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 from kerasconv.models.efficientnet import squeeze_excite
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
 
 
 def conv_bn(net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, groups: int = 1, *, name: str) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kerasconv.models.entry import CAFFE, TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
+from kerasconv.models._entry import CAFFE, TORCH, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, classifier
 
 Block = Callable[..., Tensor]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import builder, check_classes, settle
+
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import builder, check_classes, settle
 
 
 @builder

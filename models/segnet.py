@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, network, probabilities
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, network, probabilities
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, name: str) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
+
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, classifier
 
 
 def shuffle(net: Layers, x: Tensor, groups: int = 2) -> Tensor:

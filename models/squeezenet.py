@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasconv.models.entry import TORCH, Entry
-from kerasconv.models.network import Layers, Tensor, classifier
+from kerasconv.models._entry import TORCH, Entry
+from kerasconv.models._network import Layers, Tensor, classifier
 from kerasconv.models.nin import map_top
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, network
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, network
 
 
 @network((None, None, 1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasconv.models.entry import Entry
-from kerasconv.models.network import Layers, Tensor, network, probabilities
+from kerasconv.models._entry import Entry
+from kerasconv.models._network import Layers, Tensor, network, probabilities
 
 
 def residual_block(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kerasconv.models.entry import UNIT, Entry
-from kerasconv.models.network import Layers, Tensor, check_sizes, network, probabilities
+from kerasconv.models._entry import UNIT, Entry
+from kerasconv.models._network import Layers, Tensor, check_sizes, network, probabilities
 
 
 def of_rank(net: Layers, kind: str, x: Tensor) -> Callable[..., Any]:

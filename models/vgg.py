@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kerasconv.models._entry import CAFFE, TORCH, Entry
+from kerasconv.models._network import Builder, Layers, Tensor, classifier
 from kerasconv.models.alexnet import dense_top
-from kerasconv.models.entry import CAFFE, TORCH, Entry
-from kerasconv.models.network import Builder, Layers, Tensor, classifier
 
 vgg = classifier((224, 224, 3), top=dense_top)
 

@@ -5,12 +5,12 @@ from xml.etree import ElementTree
 
 import keras
 import pytest
-from kerasconv.models.figure import draw
-from kerasconv.models.info import facts
-from kerasconv.models.outline import Chip, Fork, Landing, Repeat, Skip, Tap, outline
 
 import cards
+from cards.figure import draw
+from cards.outline import Chip, Fork, Landing, Repeat, Skip, Tap, outline
 from kerasconv import layers, models
+from kerasconv.models._info import facts
 
 FAMILIES = cards.families()
 

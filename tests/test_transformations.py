@@ -174,9 +174,7 @@ def test_forward_accumulator(name, algorithm, graph):
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = tf.reduce_sum(layer(x) * g)
-    np.testing.assert_allclose(
-        tf.reduce_sum(jvp * g), tf.reduce_sum(tape.gradient(value, x) * v), rtol=1e-3, atol=1e-3
-    )
+    np.testing.assert_allclose(tf.reduce_sum(jvp * g), tf.reduce_sum(tape.gradient(value, x) * v), rtol=1e-3, atol=1e-3)
 
 
 @by_layer

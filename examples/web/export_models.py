@@ -14,13 +14,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from kerasconv.models.filter_bank import FILTERS
 from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_sample_images
 
 import kerasconv
 from kerasconv.cli.demo import digits_split, train_digits
+from kerasconv.models.filter_bank import FILTERS
 
 FOLDER = Path(__file__).parent / "public" / "models"
 DIGITS_PER_CLASS = 2

@@ -8,15 +8,14 @@ from typing import Any
 
 import keras
 import onnx_ir as ir
+from onnx_ir.passes import common
+
+from kerasconv import config, structure
 from kerasconv.export.axes import Axes
 from kerasconv.export.onnx_graph.emitter import Emitter, onnx_dtype
 from kerasconv.export.onnx_graph.fold import fold_batch_norms, fold_biases, fold_pads
 from kerasconv.export.onnx_graph.values import Shape, Value, order
 from kerasconv.export.onnx_graph.walk import Walk
-from onnx_ir.passes import common
-
-from kerasconv import config
-from kerasconv.interop import structure
 
 
 @dataclass(frozen=True)

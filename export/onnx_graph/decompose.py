@@ -41,10 +41,8 @@ def _activated(activation: Any, x: Any) -> Any:
 def _convolution(layer: Any, x: Any) -> Any:
     """A stock convolution; Keras' symbolic one refuses groups."""
     arguments = (layer.strides, layer.padding, layer.data_format, layer.dilation_rate)
-    if layer.groups > 1:
-        y = ops.conv(x, layer.kernel, *arguments)
-    else:
-        y = keras.ops.conv(x, layer.kernel, *arguments)
+    conv = ops.conv if layer.groups > 1 else keras.ops.conv
+    y = conv(x, layer.kernel, *arguments)
     if layer.use_bias:
         channels = (1, -1, *[1] * layer.rank) if layer.data_format == "channels_first" else (-1,)
         y = y + keras.ops.reshape(layer.bias, channels)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx_ir as ir
+
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError
 from kerasconv.export.onnx_graph.values import Value
 

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx_ir as ir
+
 from kerasconv.export.onnx_graph.values import Shape, Value, arranged, order, physical_axis
 
 
@@ -100,7 +101,7 @@ class Emitter:
         """A tensor or constant as an operand of an elementwise operation whose result has `rank` axes."""
         if not isinstance(x, Value):
             array = np.asarray(to_array(x), dtype)
-            if channels_first and 0 < array.ndim and rank > 2:
+            if channels_first and array.ndim > 0 and rank > 2:
                 array = array.reshape((1,) * (rank - array.ndim) + array.shape).transpose(order(rank, True))
             return self.constant(array)
         if 0 < x.rank < rank and channels_first:

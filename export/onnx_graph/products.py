@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+
 from kerasconv.export.onnx_graph.elementwise import channels_first_for
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, to_array
 from kerasconv.export.onnx_graph.shapes import reduced

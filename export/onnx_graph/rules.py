@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+
+from kerasconv import geometry, structure
 from kerasconv.export.onnx_graph import elementwise, products, shapes, windows
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError
 from kerasconv.export.onnx_graph.shapes import padded
 from kerasconv.export.onnx_graph.values import Value
-
-from kerasconv import geometry
 from kerasconv.ops.symbolic import Function
 
 Rule = Callable[..., Any]
@@ -34,24 +36,6 @@ _WINDOWED = {
 }
 """Keras' operations with windows: the rule, and the attributes that are its arguments."""
 
-_FUNCTIONS = {
-    rule.__name__: rule
-    for rule in (
-        windows.adaptive_average_pool,
-        windows.adaptive_max_pool,
-        windows.average_pool,
-        windows.conv,
-        windows.conv_transpose,
-        windows.depthwise_conv,
-        windows.global_average_pool,
-        windows.global_max_pool,
-        windows.lp_pool,
-        windows.max_pool,
-        windows.max_unpool,
-        windows.separable_conv,
-    )
-}
-
 
 def _pad(
     emit: Emitter, out: Any, x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None
@@ -64,6 +48,23 @@ def _pad(
     return padded(emit, out, x, pads, mode, constant_values or 0)
 
 
+_FUNCTIONS = {
+    "adaptive_average_pool": windows.adaptive_average_pool,
+    "adaptive_max_pool": windows.adaptive_max_pool,
+    "average_pool": windows.average_pool,
+    "conv": windows.conv,
+    "conv_transpose": windows.conv_transpose,
+    "depthwise_conv": windows.depthwise_conv,
+    "global_average_pool": windows.global_average_pool,
+    "global_max_pool": windows.global_max_pool,
+    "lp_pool": windows.lp_pool,
+    "max_pool": windows.max_pool,
+    "max_unpool": windows.max_unpool,
+    "separable_conv": windows.separable_conv,
+    "pad": _pad,
+}
+"""The functions of `kerasconv.ops`."""
+
 _LAYERS: tuple[tuple[Any, Rule], ...] = (
     (keras.layers.UpSampling1D, shapes.up_sampling),
     (keras.layers.UpSampling2D, shapes.up_sampling),
@@ -72,21 +73,47 @@ _LAYERS: tuple[tuple[Any, Rule], ...] = (
 """Layers that compute with TensorFlow right away."""
 
 
-def rule_for(operation: Any) -> Rule | None:
-    """The rule for a layer or operation, ready to be called; `None` if there is none."""
+@dataclass(frozen=True)
+class Application:
+    """A rule for a layer or operation, ready to be called.
+
+    Attributes:
+        rule: The rule.
+        operation: What it is told of beside its arguments, if anything.
+        options: Arguments that the operation keeps as attributes.
+    """
+
+    rule: Rule
+    operation: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, emit: Emitter, out: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Writes the operation.
+
+        Raises:
+            NoRuleError: If the rule does not know these arguments.
+        """
+        told = (emit, out) if self.operation is None else (emit, self.operation, out)
+        try:
+            bound = inspect.signature(self.rule).bind(*told, *args, **self.options, **kwargs)
+        except TypeError as error:
+            raise NoRuleError(f"arguments of other names: {error}") from error
+        return self.rule(*bound.args, **bound.kwargs)
+
+
+def rule_for(operation: Any) -> Application | None:
+    """Returns the rule for a layer or operation; `None` if there is none."""
     if isinstance(operation, Function):
-        return _pad if operation.function == "pad" else _FUNCTIONS.get(operation.function)
+        return Application(_FUNCTIONS[operation.function]) if operation.function in _FUNCTIONS else None
     kind = type(operation)
     for layer, rule in _LAYERS:
         if kind is layer:
-            return lambda emit, out, *args, **kwargs: rule(emit, operation, out, *args, **kwargs)
-    if not kind.__module__.startswith("keras.src.") or isinstance(operation, keras.Layer):
+            return Application(rule, operation)
+    if isinstance(operation, keras.Layer) or not structure.is_keras_own(kind):
         return None
     if kind.__name__ in _WINDOWED:
         rule, names = _WINDOWED[kind.__name__]
-        options = {name: getattr(operation, name) for name in names}
-        return lambda emit, out, *args: rule(emit, out, *args, **options)
+        return Application(rule, options={name: getattr(operation, name) for name in names})
     if kind.__name__ in _OPERATIONS:
-        rule = _OPERATIONS[kind.__name__]
-        return lambda emit, out, *args, **kwargs: rule(emit, operation, out, *args, **kwargs)
+        return Application(_OPERATIONS[kind.__name__], operation)
     return None

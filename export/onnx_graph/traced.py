@@ -13,11 +13,11 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 import tf2onnx
-from kerasconv.export.onnx_graph.emitter import Emitter
-from kerasconv.export.onnx_graph.values import Value
 from onnx import version_converter
 
 from kerasconv import config
+from kerasconv.export.onnx_graph.emitter import Emitter
+from kerasconv.export.onnx_graph.values import Value
 
 _NEWEST = 18  # the newest opset that tf2onnx writes
 

@@ -15,13 +15,13 @@ from contextlib import nullcontext
 from typing import Any
 
 import keras
+
+from kerasconv import structure
 from kerasconv.export.onnx_graph.decompose import call_of
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError
 from kerasconv.export.onnx_graph.rules import rule_for
-from kerasconv.export.onnx_graph.traced import TracingError, traced
+from kerasconv.export.onnx_graph.traced import traced
 from kerasconv.export.onnx_graph.values import Value
-
-from kerasconv.interop import structure
 
 
 class Walk:
@@ -45,20 +45,18 @@ class Walk:
         self._called: set[int] = set()
 
     def run(self, graph: Any, inputs: list[Any]) -> list[Any]:
-        """What a functional model, or any `keras.Function`, makes of these inputs."""
-        known: dict[int, Any] = {id(t): value for t, value in zip(graph.inputs, inputs, strict=True)}
+        """Returns what a functional model, or any `keras.Function`, makes of these inputs."""
         self._depth += 1
         try:
-            for node in structure.nodes(graph):
-                if all(id(tensor) in known for tensor in node.input_tensors):
-                    args, kwargs = node.arguments.fill_in(known)
-                    results = keras.tree.flatten(self._operation(node.operation, node.outputs, args, kwargs))
-                    known |= {id(tensor): value for tensor, value in zip(node.outputs, results, strict=True)}
-                    if self._depth == 1 and len(results) == 1 and isinstance(node.operation, keras.Layer):
-                        self.outputs[node.operation.name] = results[0]
+            return structure.run_nodes(graph, inputs, self._node)
         finally:
             self._depth -= 1
-        return [known[id(tensor)] for tensor in graph.outputs]
+
+    def _node(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        results = keras.tree.flatten(self._operation(node.operation, node.outputs, args, kwargs))
+        if self._depth == 1 and len(results) == 1 and isinstance(node.operation, keras.Layer):
+            self.outputs[node.operation.name] = results[0]
+        return results
 
     def _operation(self, operation: Any, outputs: list[Any], args: Any, kwargs: dict[str, Any]) -> Any:
         is_layer = isinstance(operation, keras.Layer)
@@ -69,25 +67,30 @@ class Walk:
                 rule = rule_for(operation)
                 if rule is not None:
                     out = outputs if _gives_list(operation, outputs) else outputs[0]
-                    return rule(self._emit, out, *args, **({} if is_layer else kwargs))
+                    return rule(self._emit, out, args, {} if is_layer else kwargs)
                 graph = structure.graph(operation) if is_layer else None
                 if graph is not None:
                     return self.run(graph, keras.tree.flatten(args))
                 if is_layer:
                     return self.expand(call_of(operation), args, kwargs)
-            except TracingError:
-                raise
-            except Exception:  # a call may say anything that does not take symbolic tensors; nobody uses what it wrote
+            except NoRuleError:  # nobody uses what has been written so far
                 pass
             return self._trace(operation, args, kwargs)
 
     def expand(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """The operations of which a call consists."""
+        """Writes the operations of which a call consists.
+
+        Raises:
+            NoRuleError: If the call does not take symbolic tensors, or one of its operations has no rule.
+        """
         values = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Value)]
         symbols = [keras.KerasTensor(value.shape, value.dtype) for value in values]
         by_value = {id(value): symbol for value, symbol in zip(values, symbols, strict=True)}
         args, kwargs = keras.tree.map_structure(lambda x: by_value.get(id(x), x), (args, kwargs))
-        results = call(*args, **kwargs)
+        try:
+            results = call(*args, **kwargs)
+        except Exception as error:
+            raise NoRuleError(f"a call that takes no symbolic tensors: {error}") from error
         flat = keras.tree.flatten(results)
         if not all(isinstance(x, keras.KerasTensor) for x in flat):
             raise NoRuleError("a result that does not depend on the input")

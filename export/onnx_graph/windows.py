@@ -14,10 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 import onnx_ir as ir
-from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, sizes_tensor, to_array
-from kerasconv.export.onnx_graph.values import Value
 
 from kerasconv import geometry
+from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, sizes_tensor, to_array
+from kerasconv.export.onnx_graph.values import Value
 
 Pads = Sequence[tuple[Any, Any]]
 
@@ -435,10 +435,7 @@ def pad_axes(
     for axis, (n, (lo, hi)) in enumerate(zip(sizes, pads, strict=False)):
         if geometry.is_zero(lo) and geometry.is_zero(hi):
             continue
-        if mode == "circular":
-            stretches = [(n - lo, n), (0, hi)]
-        else:
-            stretches = [(0, lo), (n - hi, n)]
+        stretches = [(n - lo, n), (0, hi)] if mode == "circular" else [(0, lo), (n - hi, n)]
         parts = [
             emit("Slice", x, sizes_tensor(emit, [start]), sizes_tensor(emit, [stop]), [axis])
             for start, stop in stretches

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from kerasconv.export.preprocessing import Preprocessing
+
 from kerasconv.export.signature import Arrays, Signature, signature
+from kerasconv.preprocessing import Preprocessing
 
 Tensors = dict[str, tf.Tensor]
 Forward = Callable[..., Tensors]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasconv.export.artifacts import ExportError
-from kerasconv.export.scopes import layers_of
-from kerasconv.export.signature import Signature
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from kerasconv.export.errors import ExportError
+from kerasconv.export.scopes import layers_of
+from kerasconv.export.signature import Signature
 
 _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 """TensorFlow's operators that call a function in the process that made them."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
-from kerasconv.export.preprocessing import Preprocessing
+
 from kerasconv.export.signature import Signature
+from kerasconv.preprocessing import Preprocessing
 
 
 def check_options(served: Signature, labels: Any, preprocessing: Any, features: Any) -> None:

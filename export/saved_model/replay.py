@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kerasconv.export import artifacts, parity
+
+from kerasconv import export
+from kerasconv.export import parity
+from kerasconv.export.errors import ExportError
 from kerasconv.export.saved_model.endpoints import Endpoint
 from kerasconv.export.signature import Arrays
 
-_SCRIPT = Path(artifacts.__file__).with_name("run_saved_model.py")
+_SCRIPT = Path(export.__file__).with_name("run_saved_model.py")
 
 
 def check_endpoints(path: Path, endpoints: Sequence[Endpoint], tolerance: float) -> None:
@@ -30,7 +33,7 @@ def check_endpoints(path: Path, endpoints: Sequence[Endpoint], tolerance: float)
         for name, expected in endpoint.expected.items():
             difference = _difference(outputs[f"{endpoint.name}/{name}"], expected)
             if difference > tolerance:
-                raise artifacts.ExportError(
+                raise ExportError(
                     f"to_saved_model: the signature `{endpoint.name}` must give what the Keras model gives, to a "
                     f"relative difference of {tolerance:g}. Received: {difference:.3g} in `{name}`."
                 )
@@ -44,7 +47,7 @@ def _run(path: Path, endpoints: Sequence[Endpoint]) -> Arrays:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             reason = (done.stderr.strip() or "no output").splitlines()[-1]
-            raise artifacts.ExportError(f"to_saved_model: the signatures must run. Received: {reason}")
+            raise ExportError(f"to_saved_model: the signatures must run. Received: {reason}")
         with np.load(outputs_file, allow_pickle=True) as outputs:  # strings are objects
             return dict(outputs)
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import numpy as np
+
 from kerasconv.export.saved_model.endpoints import Endpoint
 
 

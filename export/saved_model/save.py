@@ -12,11 +12,11 @@ from typing import Literal
 
 import keras
 import tensorflow as tf
-from kerasconv.export.artifacts import place, staged
+
+from kerasconv import config
 from kerasconv.export.golden import check_numeric, golden_folder, save_golden
 from kerasconv.export.manifest import write_manifest
 from kerasconv.export.parity import ParityReport
-from kerasconv.export.preprocessing import Preprocessing
 from kerasconv.export.saved_model import endpoints, serving
 from kerasconv.export.saved_model.finish import finish
 from kerasconv.export.saved_model.options import check_options
@@ -24,8 +24,8 @@ from kerasconv.export.saved_model.replay import check_endpoints
 from kerasconv.export.saved_model.warmup import WARMUP_FILE, save_warmup
 from kerasconv.export.signature import Signature, signature
 from kerasconv.export.verify import verify
-
-from kerasconv import config
+from kerasconv.files import place, staged
+from kerasconv.preprocessing import Preprocessing
 
 
 def to_saved_model(

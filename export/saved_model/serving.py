@@ -12,11 +12,11 @@ from string import Template
 from typing import Any
 
 import tensorflow as tf
-from kerasconv.export.artifacts import staged
-from kerasconv.export.saved_model.endpoints import Endpoint
-from kerasconv.export.saved_model.requests import requests
 
 import kerasconv
+from kerasconv.export.saved_model.endpoints import Endpoint
+from kerasconv.export.saved_model.requests import requests
+from kerasconv.files import staged
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MARK = "<!-- Written by kerasconv with each version. Without this line it stays as it is. -->"

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
+
 from kerasconv.export.saved_model.endpoints import Endpoint
 
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")

@@ -1,7 +1,7 @@
 """Groups of channels as a batch axis, so that a grouped convolution is a batch of ungrouped ones.
 
-With one group these functions only reshape: no data move, and matrices have two axes and not a batch of one. (TensorFlow
-2.21 corrupts memory in products of a batch of one, once `tf.vectorized_map` has put its own axis in front:
+With one group these functions only reshape: no data move, and matrices have two axes and not a batch of one. (In
+products of a batch of one TensorFlow 2.21 corrupts memory, once `tf.vectorized_map` has put its own axis in front:
 https://github.com/tensorflow/tensorflow/issues/117700.)
 """
 
@@ -42,7 +42,7 @@ def split_groups(w: tf.Tensor, groups: int) -> tf.Tensor:
 
     The taps are in row-major order.
     """
-    *size, channels, filters = w.shape
+    *_, channels, filters = w.shape
     if groups == 1:
         return tf.reshape(w, [-1, channels, filters])
     w = tf.reshape(w, [-1, channels, groups, filters // groups])

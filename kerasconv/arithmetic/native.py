@@ -19,8 +19,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasconv.geometry import Pads, Size, Window
 from kerasconv.arithmetic.tensors import crop, pad, sizes_of
+from kerasconv.geometry import Pads, Size, Window
 
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """Padding and its gradients.
 
-What is added before and after an axis is a stretch of the axis itself, mirrored or not, or its one end element repeated:
+What is added before and after an axis is a stretch of the axis itself, mirrored or not, or its end element repeated:
 
     [a b c d]     reflect:  [c b | a b c d | c b]        symmetric:  [b a | a b c d | d c]
                   circular: [c d | a b c d | a b]        replicate:  [a a | a b c d | d d]

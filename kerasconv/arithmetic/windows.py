@@ -154,7 +154,9 @@ def seen_at_positions(
         valid = _take(rows_valid, _clip(row, outputs)) & (row < outputs)[:, None]
         positions = [_take(rows_position, _clip(row, outputs)), *(position for position, _ in others)]
         clipped = [_clip(position, n) for position, n in zip(positions, sizes, strict=True)]
-        found.append(Seen(row_major(clipped, sizes, largest_constant), _everywhere([valid, *(valid for _, valid in others)])))
+        found.append(
+            Seen(row_major(clipped, sizes, largest_constant), _everywhere([valid, *(valid for _, valid in others)]))
+        )
     return found
 
 
@@ -192,12 +194,12 @@ def _seen_along(window: AnyWindow, axis: int, n: Size) -> tuple[Table, Table]:
 
 
 def _seeing(window: AnyWindow, sizes: Sequence[Size], outputs: Sequence[Size]) -> list[list[Seeing]]:
-    """Returns for each axis all output positions that see each input position: as many as strides fit into the window."""
+    """Returns for each axis the output positions that see each input position: as many as strides fit into a window."""
     return [_seeing_along(window, axis, n, o) for axis, (n, o) in enumerate(zip(sizes, outputs, strict=True))]
 
 
 def _seeing_along(window: AnyWindow, axis: int, n: Size, o: Size) -> list[Seeing]:
-    """Returns all output positions that see each input position along an axis of `n` elements, of which `o` positions."""
+    """Returns the output positions, of `o`, that see each input position along an axis of `n` elements."""
     if isinstance(window, AdaptiveWindow):
         position, valid = _filled(shares(o, n))  # the windows in which an element lies, by the same formula
         first = np.array([elements.start for elements in shares(n, o)], "int32")

@@ -76,7 +76,7 @@ class Winograd:
     tile: int
 
     def prepare(self, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
-        """Returns `G w`: a kernel `(*K, C, G F)` as `(a^rank G, blocks C, F)`, the points of the first axis outermost."""
+        """Returns `G w`: a kernel `(*K, C, G F)` as `(a^rank G, blocks C, F)`, points of the first axis outermost."""
         *size, channels, filters = w.shape
         filters //= groups
         rank, blocks, taps = window.rank, blocks_of(window), _per_axis(TAPS, window)
@@ -189,7 +189,9 @@ def _block_window(window: Window) -> Window:
     return Window(blocks_of(window), (1,) * rank, (TAPS,) * rank, ((0, 0),) * rank)
 
 
-def _transform(x: tf.Tensor, matrix: np.ndarray, step: int, window: Window, pads: Sequence[tuple[Size, Size]]) -> tf.Tensor:
+def _transform(
+    x: tf.Tensor, matrix: np.ndarray, step: int, window: Window, pads: Sequence[tuple[Size, Size]]
+) -> tf.Tensor:
     """Returns a matrix times each tile of a padded `x`, the points one after the other along the batch axis.
 
     A tile has as many elements along an axis as the matrix has columns, and starts `step` after the one before.

@@ -243,7 +243,7 @@ def _verdict(row: Parity) -> str:
 def _preprocessing(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
     """How an image becomes an input of a model, if that is known: by the zoo's table, or by the preset."""
     from kerasconv import models
-    from kerasconv.models.info import preprocessing_of
+    from kerasconv.models._info import preprocessing_of
 
     if is_preset(name):
         return models.preset_info(name).preprocessing

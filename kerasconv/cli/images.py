@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kerasconv.export import Preprocessing
-from kerasconv.export.artifacts import staged
+from kerasconv.files import staged
 
 Array = np.ndarray[Any, Any]
 

@@ -17,7 +17,7 @@ _WIDE = 120  # columns of a terminal from which on the whole table of the zoo ca
 def zoo(names: list[str], width: int) -> Table:
     """Models of the zoo, without building them: in a narrow terminal without what `kerasconv show` has too."""
     from kerasconv import models
-    from kerasconv.models.info import facts, title
+    from kerasconv.models._info import facts, title
 
     columns = {
         "Model": Column("Model", no_wrap=True),
@@ -45,8 +45,8 @@ def _short(paper: str) -> str:
 
 def layers(model: keras.Model, name: str | None) -> Group:
     """The layers of a model, and what they add up to; with what the zoo's table says, if `name` is there."""
-    from kerasconv.models.info import info_of, summarise
-    from kerasconv.models.layer_table import layer_table
+    from kerasconv.inspection.layer_table import layer_table
+    from kerasconv.models._info import info_of, summarise
 
     rows = layer_table(model)
     table = Table("Layer", "Kind", "Output", *map(_right, ("Parameters", "MACs", "Receptive field", "Stride")))

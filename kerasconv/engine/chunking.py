@@ -222,9 +222,7 @@ def _joined_with(chunk: _Chunk, n: Size, most: int, row: Sequence[Size], last: t
     return _if_any(n % most if most > 1 else 0, rest, (done, last))
 
 
-def _summed(
-    chunk: Callable[[Size, Size | None], tf.Tensor], n: Size, most: int | None, zero: tf.Tensor
-) -> tf.Tensor:
+def _summed(chunk: Callable[[Size, Size | None], tf.Tensor], n: Size, most: int | None, zero: tf.Tensor) -> tf.Tensor:
     """Returns the sum of `chunk(first, count)` for `n` items, at most so many at a time."""
     if most is None or (isinstance(n, int) and n <= most):
         return chunk(0, None)

@@ -142,7 +142,11 @@ class _Custom:
         a, b = (a, b) if keeps_half_precision else (widened(a), widened(b))
         result = function(a, b, *options)
         expected = tf.TensorShape([n if isinstance(n, int) else None for n in shape])
-        if not isinstance(result, tf.Tensor) or result.dtype != a.dtype or not expected.is_compatible_with(result.shape):
+        if (
+            not isinstance(result, tf.Tensor)
+            or result.dtype != a.dtype
+            or not expected.is_compatible_with(result.shape)
+        ):
             received = f"{result.dtype.name} {result.shape}" if isinstance(result, tf.Tensor) else repr(result)
             raise ValueError(
                 f"{type(self.algorithm).__name__}: `{operation}` of an algorithm must return a tensor of the shape and "

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kerasconv.interop import structure
+from kerasconv import structure
 from kerasconv.interop.layouts import Shape
 
 _UNKNOWN: Shape = (-1,)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from kerasconv.interop import structure
+from kerasconv import structure
 from kerasconv.interop.counterparts import House
 from kerasconv.interop.plan import Plan
 from kerasconv.interop.remake import config_of, remake
@@ -154,7 +154,7 @@ class _Copies:
 
 
 def _input_like(tensor: Any) -> keras.layers.InputLayer:
-    config = tensor._keras_history.operation.get_config()
+    config = structure.operation_of(tensor).get_config()
     return keras.layers.InputLayer.from_config(config)
 
 

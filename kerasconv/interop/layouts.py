@@ -24,7 +24,7 @@ import keras
 import numpy as np
 
 import kerasconv.layers
-from kerasconv.interop import structure
+from kerasconv import structure
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Shape: TypeAlias = tuple[int, ...]

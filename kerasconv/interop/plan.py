@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kerasconv.interop import structure
+from kerasconv import structure
 from kerasconv.interop.counterparts import House, NotConvertibleError, counterpart
 from kerasconv.interop.remake import config_of, reason, remake
 
@@ -136,7 +136,7 @@ class Plan:
     def _is_exchanged(self, layer: keras.Layer) -> bool:
         try:
             return bool(counterpart(layer, self._to))
-        except Exception:  # `_plan` will say which
+        except Exception:  # noqa: BLE001 - a layer's own code may raise anything; `_plan` reports it
             return True
 
     def _plan(self, layer: keras.Layer, where: structure.Where, path: str) -> None:
@@ -153,7 +153,7 @@ class Plan:
                 kind = self._exchange(layer)
         except NotConvertibleError as error:
             kind, problem = None, str(error)
-        except Exception as error:  # a class may raise what it likes
+        except Exception as error:  # noqa: BLE001 - a layer's own code may raise anything
             kind, problem = None, f"`from_config(get_config())` must make it again. It raises {reason(error)}"
         opened = wired or self.opens(layer)
         if problem or not opened:

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from kerasconv.interop import structure
+from kerasconv import structure
 
 _REMADE = "kerasconv>remade"
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasconv.interop import structure
+from kerasconv import structure
 from kerasconv.interop.layouts import Array, channel_axis, channels_first
 from kerasconv.interop.torch_files import as_array, optional_module, read_state
 from kerasconv.interop.torch_modules import Flattened, Module, Names, modules

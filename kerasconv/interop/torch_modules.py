@@ -9,7 +9,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from kerasconv.interop import structure
+from kerasconv import structure
 from kerasconv.interop.applied import Applied, applied
 from kerasconv.interop.layouts import Parameter, Shape, parameters
 

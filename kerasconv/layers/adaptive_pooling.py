@@ -15,10 +15,10 @@ from kerasconv.ops.pool import check_ties
 class AdaptiveMixin(Stock):
     """Windows that share out the input, of any rank."""
 
-    _argument_docs = {
-        "output_size": "Number of windows along each axis: one int for all spatial axes, or one per axis; `None` keeps the "
-        "size of an axis. The input's spatial sizes must be known.",
-    }
+    _argument_docs = """
+        output_size: Number of windows along each axis: one int for all spatial axes, or one per axis; `None`
+            keeps the size of an axis. The input's spatial sizes must be known.
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any):
         super().__init__(output_size, data_format, **kwargs)

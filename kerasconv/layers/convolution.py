@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasconv import config, geometry, ops
+from kerasconv import config, geometry, ops, structure
 from kerasconv.layers.arguments import caller, check_ints, given, public_layer
 from kerasconv.layers.masking import MaskMixin, Stock
 from kerasconv.ops.conv import add_bias
@@ -21,8 +21,8 @@ class KernelMixin(Stock):
     """
 
     _error_docs = (
-        "If an argument is malformed, or in `build` if the channels are not a multiple of the groups or the kernel does "
-        "not fit into the padded input."
+        "If an argument is malformed, or in `build` if the channels are not a multiple of the groups or the kernel does"
+        " not fit into the padded input."
     )
 
     def __init__(
@@ -306,7 +306,7 @@ class DepthwiseConv2D(DepthwiseMixin, keras.layers.DepthwiseConv2D):
     """
 
 
-class _StockDepthwiseConv3D(keras.layers.DepthwiseConv2D.__base__):  # type: ignore[name-defined,misc]
+class _StockDepthwiseConv3D(structure.DEPTHWISE):  # type: ignore[name-defined,misc]
     """What Keras would have for a `DepthwiseConv3D`."""
 
     def __init__(self, **arguments: Any):

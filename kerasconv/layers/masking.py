@@ -45,6 +45,6 @@ class MaskMixin(Stock):
             self.supports_masking = True
 
     def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """Returns `call` as Keras recomputes it; the mask is bound, since TensorFlow recomputes positional tensors only."""
+        """Returns `call` as Keras recomputes it, with the mask bound: TensorFlow takes positional tensors only."""
         bound = super().rematerialized_call(lambda *tensors: layer_call(*tensors, **kwargs), *args)
         return lambda *tensors, **_: bound(*tensors)

@@ -11,16 +11,16 @@ from kerasconv.layers.arguments import caller, public_layer
 from kerasconv.layers.masking import Stock
 from kerasconv.ops.padding import check_padding_mode
 
-_PADDING = (
-    "Elements to add, with the meaning that they have in `keras.layers.ZeroPadding2D`: one int for every side, one int per "
-    "axis, or one `(before, after)` pair per axis."
-)
+_PADDING = """
+padding: Elements to add, with the meaning that they have in `keras.layers.ZeroPadding2D`: one int for every side, one
+    int per axis, or one `(before, after)` pair per axis.
+"""
 
 
 class ZeroPaddingMixin(Stock):
     """Zeros around the spatial axes, of any rank."""
 
-    _argument_docs = {"padding": _PADDING}
+    _argument_docs = _PADDING
 
     def call(self, inputs: Any) -> Any:
         """Returns the padded input."""
@@ -31,7 +31,7 @@ class ZeroPaddingMixin(Stock):
 class PaddingBase(keras.layers.Layer):  # type: ignore[misc]
     """`kerasconv.ops.pad` of the spatial axes in a layer, of a rank that subclasses set."""
 
-    _argument_docs = {"padding": _PADDING}
+    _argument_docs = _PADDING
     _error_docs = "If an argument is malformed, or when called on an input with too few elements for its pads."
     rank: int
 

@@ -15,12 +15,12 @@ from kerasconv.ops.pool import check_divisor, check_norm, check_pool_algorithm, 
 class PoolingMixin(MaskMixin):
     """What turns a stock pooling layer of Keras, of any rank, into one of ours. Stands in front of the stock class."""
 
-    _argument_docs = {
-        "padding": '`"valid"`, `"same"`; or, beyond stock Keras, the elements to add: one int for every side, one int per '
-        "axis, or one `(before, after)` pair per axis. What is added never wins a maximum.",
-        "strides": "Step of the window: one int for all spatial axes, or one per axis; `None` for `pool_size`.",
-        "algorithm": '`"auto"`, `"direct"` or `"native"`; see `kerasconv.ops.max_pool`.',
-    }
+    _argument_docs = """
+        padding: `"valid"`, `"same"`; or, beyond stock Keras, the elements to add: one int for every side, one
+            int per axis, or one `(before, after)` pair per axis. What is added never wins a maximum.
+        strides: Step of the window: one int for all spatial axes, or one per axis; `None` for `pool_size`.
+        algorithm: `"auto"`, `"direct"` or `"native"`; see `kerasconv.ops.max_pool`.
+    """
     _error_docs = "If an argument is malformed, or when called on an input that is smaller than the window."
 
     def __init__(
@@ -137,10 +137,13 @@ class MaxPoolingMixin(PoolingMixin):
 class AveragePoolingMixin(PoolingMixin):
     """`kerasconv.ops.average_pool` in a layer."""
 
-    _argument_docs = PoolingMixin._argument_docs | {
-        "pool_size": "Size of the window: one int for all spatial axes, or one per axis. Unlike in stock Keras 3 it has a "
-        "default, the one that the tutorial relies on."
-    }
+    _argument_docs = (
+        PoolingMixin._argument_docs
+        + """
+        pool_size: Size of the window: one int for all spatial axes, or one per axis. Unlike in stock Keras 3
+            it has a default, the one that the tutorial relies on.
+    """
+    )
 
     def __init__(
         self,

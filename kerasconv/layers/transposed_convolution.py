@@ -7,18 +7,19 @@ from typing import Any
 import keras
 
 from kerasconv import geometry, ops
-from kerasconv.layers.convolution import KernelMixin
 from kerasconv.layers.arguments import caller, given, public_layer
+from kerasconv.layers.convolution import KernelMixin
 
 
 class TransposedMixin(KernelMixin):
     """`kerasconv.ops.conv_transpose` in a layer."""
 
-    _argument_docs = {
-        "padding": '`"valid"` or `"same"`; or, beyond stock Keras, what it means in PyTorch: how much the corresponding '
-        "convolution padded, as one int for every side, one int per axis, or one `(before, after)` pair per axis.",
-        "groups": "Number of groups into which the channels are divided; stock Keras has none.",
-    }
+    _argument_docs = """
+        padding: `"valid"` or `"same"`; or, beyond stock Keras, what it means in PyTorch: how much the
+            corresponding convolution padded, as one int for every side, one int per axis, or one `(before,
+            after)` pair per axis.
+        groups: Number of groups into which the channels are divided; stock Keras has none.
+    """
 
     def __init__(
         self,

@@ -14,13 +14,13 @@ from kerasconv.layers.pooling import PoolingBase
 class MaxUnpoolingBase(PoolingBase):
     """`kerasconv.ops.max_unpool` in a layer, of a rank that subclasses set; called on maxima and their indices."""
 
-    _argument_docs = {
-        "pool_size": "As the pooling layer had it.",
-        "strides": "As the pooling layer had it.",
-        "padding": "As the pooling layer had it.",
-        "output_size": "Sizes of the spatial axes of what was pooled; `None` for the default of "
-        "`kerasconv.ops.max_unpool`.",
-    }
+    _argument_docs = """
+        pool_size: As the pooling layer had it.
+        strides: As the pooling layer had it.
+        padding: As the pooling layer had it.
+        output_size: Sizes of the spatial axes of what was pooled; `None` for the default of
+            `kerasconv.ops.max_unpool`.
+    """
     _error_docs = "If an argument is malformed, or when called on an index that is not a position of the output."
 
     def __init__(

@@ -150,7 +150,7 @@ def lp_pool(
     ceil_mode: bool = False,
     algorithm: str = "auto",
 ) -> tf.Tensor:
-    """Returns the p-norm of each window, `(sum |x|^p)^(1/p)`: `p = 1` is the sum of magnitudes, and `p = inf` the largest.
+    """Returns the p-norm of each window, `(sum |x|^p)^(1/p)`: for `p = 1` the sum of magnitudes, for `inf` the largest.
 
     `p` is taken as in ONNX' LpPool: of magnitudes. (PyTorch's `lp_pool` leaves the sign in odd powers, which gives NaN
     where their sum is negative.) The gradient, `dx = dy sign(x) (|x| / y)^(p - 1)`, is zero where the norm is zero.
@@ -317,7 +317,7 @@ def _prepare(
     ceil_mode: bool,
     algorithm: str,
 ) -> tuple[tf.Tensor, Window, str, bool]:
-    """Returns the arguments of a pooling as a channels-last tensor, a window, the data format, and whether to go native."""
+    """Returns the arguments of a pooling: a channels-last tensor, a window, the data format, whether to go native."""
     x, data_format = _prepare_inputs(caller, inputs, data_format)
     window = geometry.pool_window(
         pool_size,

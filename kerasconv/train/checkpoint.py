@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from kerasconv.export.artifacts import staged
+from kerasconv.files import staged
 
 Array = np.ndarray[Any, Any]
 History = list[dict[str, float]]
@@ -106,7 +106,7 @@ def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Any]
     try:
         with safe_open(path, "numpy") as file:
             about = json.loads(file.metadata()["state"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safetensors' file is no mapping
         if about.pop("sha256") != _digest(arrays, about):
             raise ValueError("its SHA-256 is not that of what was written")
         differing = [n for n, v in variables.items() if n not in arrays or arrays[n].shape != tuple(v.shape)]

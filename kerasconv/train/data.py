@@ -228,7 +228,7 @@ def read_pixels(file: Path, channels: int) -> Array | None:
         with Image.open(file) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB"), "float32")
         return pixels.reshape(*pixels.shape[:2], channels)
-    except Exception:  # Pillow's decoders raise whatever damaged bytes lead them to
+    except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever damaged bytes lead them to
         return None
 
 

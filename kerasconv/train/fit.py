@@ -21,7 +21,7 @@ import keras
 import tensorflow as tf
 
 from kerasconv import models
-from kerasconv.export.artifacts import staged
+from kerasconv.files import staged
 from kerasconv.train.checkpoint import Checkpoint
 from kerasconv.train.data import Batches, Data, Inputs, ShuffledBatches, differing_names, inputs_of, load, split
 from kerasconv.train.report import Report, measure

@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Table
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from kerasconv.export.artifacts import staged
+from kerasconv.files import staged
 from kerasconv.train.data import Batches, Data
 
 Array = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasconv import layers, models
 from kerasconv.export import Preprocessing
-from kerasconv.models.weights import bundled
+from kerasconv.models._weights import bundled
 from kerasconv.train.data import Data, Inputs, differing_names, inputs_of, split
 
 Array = np.ndarray[Any, Any]

@@ -10,9 +10,9 @@ from kerasconv.arithmetic import depthwise, direct, fft, im2col, native
 from kerasconv.arithmetic.convolution import Algorithm, convolve
 from kerasconv.arithmetic.groups import merge_groups, split_groups, transpose_kernel
 from kerasconv.arithmetic.winograd import Winograd
+from kerasconv.config import Settings
 from kerasconv.engine.convolution import refusal
 from kerasconv.engine.problem import problem
-from kerasconv.config import Settings
 from kerasconv.geometry import Window
 from tests import oracle
 from tests.cases import CONVOLUTIONS, LARGER_CONVOLUTIONS

@@ -126,7 +126,16 @@ def test_which_taps_are_valid(case):
 
 @pytest.mark.parametrize(
     ("sizes", "outputs"),
-    [((5,), (2,)), ((7,), (3,)), ((6,), (3,)), ((3,), (7,)), ((4,), (1,)), ((1,), (3,)), ((5,), (5,)), ((5, 7), (3, 2))],
+    [
+        ((5,), (2,)),
+        ((7,), (3,)),
+        ((6,), (3,)),
+        ((3,), (7,)),
+        ((4,), (1,)),
+        ((1,), (3,)),
+        ((5,), (5,)),
+        ((5, 7), (3, 2)),
+    ],
 )
 def test_adaptive_windows(sizes, outputs):
     """They cover each axis, and the two directions are adjoint."""
@@ -147,7 +156,9 @@ def test_adaptive_windows(sizes, outputs):
         np.testing.assert_array_equal(found, elements)
     g = normal(len(taps), 2, *outputs, 3)
     dx = windows.scatter_add_windows(tf.constant(as_columns(g)), window, sizes)
-    np.testing.assert_allclose(tf.reduce_sum(x * dx), sum(float(tf.reduce_sum(t * h)) for t, h in zip(taps, g, strict=True)))
+    np.testing.assert_allclose(
+        tf.reduce_sum(x * dx), sum(float(tf.reduce_sum(t * h)) for t, h in zip(taps, g, strict=True))
+    )
 
 
 def test_an_empty_axis_has_padding_alone():

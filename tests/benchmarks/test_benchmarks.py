@@ -116,7 +116,8 @@ def test_rows_survive_the_file(tmp_path):
     kept.add(made(auto=(1, 2, 5), keras=(2, 4, 2)))
     kept.add(made(auto=(3, 2, 5)))
     again = results.load(tmp_path / "rows.json")
-    assert again.rows == kept.rows and again.machine == kept.machine
+    assert again.rows == kept.rows
+    assert again.machine == kept.machine
     assert [row.ms for row in again.rows if row.contender == "auto"] == [3, 2, 5]
     assert [file.name for file in tmp_path.iterdir()] == ["rows.json"]
 
@@ -171,8 +172,11 @@ def test_a_page_keeps_what_is_not_generated(tmp_path):
     )
     page.write(found, path)
     text = path.read_text()
-    assert text.startswith("# Mine\n") and text.endswith("Also mine\n") and "\nold\n" not in text
-    assert "- processor: a machine" in text and "    python -m benchmarks\n" in text
+    assert text.startswith("# Mine\n")
+    assert text.endswith("Also mine\n")
+    assert "\nold\n" not in text
+    assert "- processor: a machine" in text
+    assert "    python -m benchmarks\n" in text
     assert "| dense convolutions | 1.00 | 0.8 | 1/33 |" in text
     images = sorted(file.name for file in (tmp_path / "performance").iterdir())
     assert images == ["ratios_convolutions_graph.png", "roofline_graph.png"]

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from kerasconv.export import Preprocessing
 from PIL import Image
 
 from kerasconv import cli, models
 from kerasconv.cli import images, tables
+from kerasconv.export import Preprocessing
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -166,7 +166,8 @@ def test_options_of_an_export(command, tmp_path):
     proto = onnx.load(path)
     assert proto.opset_import[0].version == 17
     dims = proto.graph.input[0].type.tensor_type.shape.dim
-    assert proto.graph.input[0].name == "photo" and [d.dim_param or d.dim_value for d in dims][:2] == ["batch", 1]
+    assert proto.graph.input[0].name == "photo"
+    assert [d.dim_param or d.dim_value for d in dims][:2] == ["batch", 1]
 
 
 @pytest.mark.parametrize(
@@ -176,14 +177,17 @@ def test_export_and_verify(command, kind, name, tmp_path):
     path = tmp_path / name
     status, out, _ = command("export", "line_detector", "--format", kind, "-o", path)
     assert status == 0
-    assert out.count("equal") >= 2 and "differs" not in out and "Wrote" in out
+    assert out.count("equal") >= 2
+    assert "differs" not in out
+    assert "Wrote" in out
     own = ["--runtime", RUNTIMES[kind]]
     status, out, _ = command("verify", path, *own)
     assert (status, out.count("equal")) == (0, 2)
     other = ["--model", "line_detector", "--set", "orientation=horizontal"]
     status, out, err = command("verify", path, *own, *other)
     assert (status, out.count("random"), len(re.findall("random.*differs", out))) == (1, 2, 2)
-    assert err.startswith("Error: verify: ") and err.count("\n") == 1
+    assert err.startswith("Error: verify: ")
+    assert err.count("\n") == 1
     status, _, err = command("export", "line_detector", "--format", kind, "-o", path)
     assert (status, err) == (
         1,
@@ -235,7 +239,8 @@ def test_verify_without_a_verdict_has_a_status_of_its_own(command, tmp_path):
     assert (status, out) == (2, "")
     assert err.startswith(f"Error: verify: the ONNX file must run. Received: path={str(damaged)!r}, which fails: ")
     status, _, err = command("verify", damaged, "--model", "lenet")
-    assert status == 2 and err.startswith("Error: create_model: `name` must be that of a model of the zoo.")
+    assert status == 2
+    assert err.startswith("Error: create_model: `name` must be that of a model of the zoo.")
     assert command("verify", damaged, "--tolerance", "small")[0] == 2
 
 
@@ -243,9 +248,12 @@ def test_litert(command, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="LiteRT is the optional extra `litert`")
     path = tmp_path / "detector.tflite"
     status, out, _ = command("export", "line_detector", "--format", "litert", "-o", path)
-    assert status == 0 and out.count("equal") == 2 and "LiteRT" in out
+    assert status == 0
+    assert out.count("equal") == 2
+    assert "LiteRT" in out
     status, out, _ = command("verify", path, "--model", "line_detector", "--json")
-    assert status == 0 and json.loads(out)["passed"] is True
+    assert status == 0
+    assert json.loads(out)["passed"] is True
     assert {row["runtime"] for row in json.loads(out)["rows"]} == {"Keras", "LiteRT"}
 
 
@@ -261,7 +269,8 @@ def test_help_teaches(command):
     for name in ("demo", "list", "show", "run", "export", "verify"):
         assert name in out
         status, text, _ = command(name, "--help")
-        assert status == 0 and ("Example:" in text or name == "demo")
+        assert status == 0
+        assert "Example:" in text or name == "demo"
     assert command()[0] == 2  # no command: the help, and the status of a mistake
     assert command("paint")[0] == 2
 
@@ -285,13 +294,15 @@ def test_demo(tmp_path):
     assert out.count("  0.0 3.0 0.0\n") == 6
     accuracy = float(re.search(r"Held-out accuracy: ([0-9.]+)%", out)[1])
     assert accuracy > 97
-    assert out.count("equal") >= 8 and "differs" not in out
+    assert out.count("equal") >= 8
+    assert "differs" not in out
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "digits", "digits.golden", "digits.manifest.json", "digits.onnx",
         "line_detector", "line_detector.golden", "line_detector.manifest.json", "line_detector.onnx",
         "sobel_vertical.png",
     ]  # fmt: skip
     picture = read(tmp_path / "out" / "sobel_vertical.png")
-    assert picture.shape == (427, 640) and 10 < picture.mean() < 128
+    assert picture.shape == (427, 640)
+    assert 10 < picture.mean() < 128
     session = onnxruntime.InferenceSession(tmp_path / "out" / "digits.onnx")
     assert session.get_inputs()[0].shape == ["batch", 8, 8, 1]

@@ -87,7 +87,9 @@ def test_chunks_in_other_modes(cut, mode):
         tensors, options = split(arguments)
         batches = tensors[:1] if name != "kernel_gradient" else tensors
         specs = [
-            tf.TensorSpec([None, *t.shape[1:]] if "unknown" in mode and any(t is b for b in batches) else t.shape, t.dtype)
+            tf.TensorSpec(
+                [None, *t.shape[1:]] if "unknown" in mode and any(t is b for b in batches) else t.shape, t.dtype
+            )
             for t in tensors
         ]
 

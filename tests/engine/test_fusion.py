@@ -167,7 +167,8 @@ def test_many_sizes_warn_of_nothing_and_keep_little(compiled, caplog):
     for size in range(40, 120):
         ops.max_pool(x[:, :size, :size], 3, 1)
         ops.depthwise_conv(x[:, :size, :size], np.ones((3, 3, 8, 1), "float32"))
-    assert compiled == [] and caplog.text == ""
+    assert compiled == []
+    assert caplog.text == ""
     assert fusion._eager.cache_info().currsize <= fusion._eager.cache_info().maxsize == 64
 
 

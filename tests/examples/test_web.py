@@ -213,7 +213,8 @@ def test_filters_equal_onnx_runtime(visit, site, photograph, channels, file):
         visit.page.get_by_role("button", name=photograph).click()
     x, y = visit.tensor("input"), visit.tensor("output")
     assert visit.page.evaluate("kerasconv.lastRun.model") == file
-    assert x.shape == (1, 214, 320, channels) and y.shape == (1, 214, 320, 11 * channels)
+    assert x.shape == (1, 214, 320, channels)
+    assert y.shape == (1, 214, 320, 11 * channels)
     assert x.std() > 0.1
     np.testing.assert_allclose(y, runtime(site, file, x), **RUNTIME)
 
@@ -313,7 +314,8 @@ def test_maps_are_drawn_as_the_command_line_draws_them(visit, site):
     visit.page.select_option("#shades", "signed")
     x = y[:, :, listed.index("laplacian")]
     drawn = visit.picture("canvas[data-filter=laplacian]")[:, :, 0]
-    assert (drawn[x > 0.01] > 127).all() and (drawn[x < -0.01] < 128).all()
+    assert (drawn[x > 0.01] > 127).all()
+    assert (drawn[x < -0.01] < 128).all()
 
 
 def test_colours_are_drawn_from_their_own_maps(visit):
@@ -362,13 +364,15 @@ def test_a_digit_is_drawn(visit, site):
     with visit.running():
         draw(visit, *three)
     x, y = visit.tensor("input"), visit.tensor("output")
-    assert (x * 16 == (x * 16).round()).all() and x.max() == 1  # sixteenths, as in scikit-learn's digits
+    assert (x * 16 == (x * 16).round()).all()
+    assert x.max() == 1
     np.testing.assert_allclose(y, runtime(site, "digits.onnx", x), **RUNTIME)
     assert y.argmax() == 3
     np.testing.assert_allclose(visit.picture("#seen")[:, :, 0], 255 * x[0, :, :, 0], atol=1)
     visit.page.get_by_role("button", name="Clear").click()
     assert visit.status() == "Draw a digit, or choose one."
-    assert not visit.picture("#pad").any() and not visit.picture("#seen").any()
+    assert not visit.picture("#pad").any()
+    assert not visit.picture("#seen").any()
 
 
 def test_a_digit_is_drawn_by_keyboard_alone(visit):
@@ -382,7 +386,8 @@ def test_a_digit_is_drawn_by_keyboard_alone(visit):
         for key in ["Space", *["ArrowDown"] * 20, "Space"]:
             page.keyboard.press(key)
     x = visit.tensor("input")[0, :, :, 0]
-    assert x[:, :3].sum() == x[:, 5:].sum() == 0 and (x[1:7, 3:5] > 0).all()  # a line down the middle
+    assert x[:, :3].sum() == x[:, 5:].sum() == 0
+    assert (x[1:7, 3:5] > 0).all()
     page.keyboard.press("Delete")
     visit.settle()
     assert visit.status() == "Draw a digit, or choose one."

@@ -12,10 +12,10 @@ import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
-from kerasconv.export.manifest import manifest_file
-from kerasconv.export.verify import golden_folder
 
 from kerasconv import export, layers, models
+from kerasconv.export.manifest import manifest_file
+from kerasconv.export.verify import golden_folder
 
 
 def small_models():
@@ -52,7 +52,8 @@ every_model = pytest.mark.parametrize("model", [m for _, m in SMALL], ids=[n for
 def test_onnx(model, tmp_path):
     path = tmp_path / "model.onnx"
     report = export.to_onnx(model, path)
-    assert report.passed and {row.batch_size for row in report.rows} == {1, 3}
+    assert report.passed
+    assert {row.batch_size for row in report.rows} == {1, 3}
     proto = onnx.load(path)
     onnx.checker.check_model(proto, full_check=True)
     operators = [node.op_type for node in proto.graph.node]
@@ -152,9 +153,11 @@ def test_verify_with_golden_data_and_with_a_model(tmp_path):
         assert export.verify(path).passed
         report = export.verify(path, model, batch_sizes=(2, 5, 7))
         own = [row for row in report.rows if row.runtime == report.rows[-1].runtime and row.inputs == "random"]
-        assert report.passed and [row.batch_size for row in own] == [2, 5, 7]
+        assert report.passed
+        assert [row.batch_size for row in own] == [2, 5, 7]
         other = export.verify(path, models.line_detector("horizontal"))
-        assert not other.passed and all(row.relative > 0.1 for row in other.rows if row.inputs == "random")
+        assert not other.passed
+        assert all(row.relative > 0.1 for row in other.rows if row.inputs == "random")
 
 
 def contents(folder):
@@ -251,7 +254,8 @@ def test_an_export_that_is_killed_while_it_moves_leaves_the_old_or_the_new_one_w
         if code == 0:
             break
         assert code == -signal.SIGKILL
-    assert code == 0 and export.verify(path, models.line_detector("horizontal")).passed
+    assert code == 0
+    assert export.verify(path, models.line_detector("horizontal")).passed
 
 
 class TestBadInput:

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.export.golden import golden_folder
-from kerasconv.export.manifest import manifest_file
 
 from kerasconv import export, layers, models
+from kerasconv.export.golden import golden_folder
+from kerasconv.export.manifest import manifest_file
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is the optional extra `litert`")
 
@@ -45,11 +45,14 @@ SMALL = dict(small_models())
 def test_parity(name, tmp_path):
     path = tmp_path / "model.tflite"
     report = export.to_litert(SMALL[name], path)
-    assert report.passed and report.rows and {row.runtime for row in report.rows} == {"LiteRT"}
+    assert report.passed
+    assert report.rows
+    assert {row.runtime for row in report.rows} == {"LiteRT"}
     assert [(row.inputs, row.batch_size) for row in report.rows] == [("golden", 1), ("golden", 3)]
     assert b"Flex" not in path.read_bytes()  # which is how TensorFlow's operators are called there
     report = export.verify(path, SMALL[name], batch_sizes=[2, 5])
-    assert report.passed and report.manifest
+    assert report.passed
+    assert report.manifest
     assert [(row.runtime, row.inputs, row.batch_size) for row in report.rows] == [
         ("Keras", "golden", 1), ("Keras", "golden", 3), ("LiteRT", "golden", 1), ("LiteRT", "golden", 3),
         ("LiteRT", "random", 2), ("LiteRT", "random", 5),
@@ -91,7 +94,8 @@ def test_the_same_model_gives_the_same_bytes(exported, tmp_path):
 def test_another_model_differs(exported):
     report = export.verify(exported, models.line_detector("horizontal"), edge_inputs=False)
     failed = {(row.runtime, row.inputs) for row in report.rows if not row.passed}
-    assert not report.passed and failed == {("Keras", "golden"), ("LiteRT", "random")}
+    assert not report.passed
+    assert failed == {("Keras", "golden"), ("LiteRT", "random")}
     with pytest.raises(export.ExportError) as error:
         report.raise_if_failed("verify")
     worst = max((row for row in report.rows if row.runtime == "LiteRT"), key=lambda row: row.relative)
@@ -143,10 +147,12 @@ def test_a_failing_export_leaves_what_stood_there(broken, message, tmp_path):
     before = contents(tmp_path)
     with pytest.raises(export.ExportError) as error:
         export.to_litert(broken(), path, overwrite=True)
-    assert str(error.value).startswith(message) and (message.endswith("Received: ") or str(error.value) == message)
+    assert str(error.value).startswith(message)
+    assert message.endswith("Received: ") or str(error.value) == message
     assert contents(tmp_path) == before
     export.to_litert(models.line_detector("horizontal"), path, overwrite=True)
-    assert contents(tmp_path) != before and export.verify(path).passed
+    assert contents(tmp_path) != before
+    assert export.verify(path).passed
 
 
 def test_a_killed_export_leaves_what_stood_there(tmp_path):

@@ -14,8 +14,7 @@ import onnxruntime
 import pytest
 import sklearn.datasets
 
-from kerasconv import convert_model, export, layers, models
-from kerasconv.interop import structure
+from kerasconv import convert_model, export, layers, models, structure
 
 stock = keras.layers
 SPATIAL = {1: (9,), 2: (9, 8), 3: (5, 7, 6)}
@@ -287,7 +286,8 @@ def test_attention(tmp_path):
     operators, proto = exported(
         keras.Model(x, stock.LayerNormalization()(stock.MultiHeadAttention(2, 4)(x, x))), tmp_path
     )
-    assert operators["Transpose"] == 0 and operators["LayerNormalization"] == 1
+    assert operators["Transpose"] == 0
+    assert operators["LayerNormalization"] == 1
     tokens = keras.Input((6,), dtype="int32")
     operators, _ = exported(keras.Model(tokens, layers.Conv1D(3, 2)(stock.Embedding(10, 4)(tokens))), tmp_path)
     assert operators["Gather"] == 1
@@ -344,8 +344,11 @@ def test_names_axes_and_metadata(tmp_path):
         "half": ["batch", 4, "pool_height", "pool_width"],
     }
     found = {entry.key: entry.value for entry in proto.metadata_props}
-    assert found["licence"] == "MIT" and json.loads(found["labels"]) == ["cat", "dog"] and found["doc"] == "Ärzte"
-    assert proto.producer_name == "kerasconv" and model.name in proto.doc_string
+    assert found["licence"] == "MIT"
+    assert json.loads(found["labels"]) == ["cat", "dog"]
+    assert found["doc"] == "Ärzte"
+    assert proto.producer_name == "kerasconv"
+    assert model.name in proto.doc_string
     axes = {"input": {0: "n", 1: "rows"}}
     _, proto = exported(model, tmp_path, dynamic_axes=axes)
     assert [d.dim_param for d in proto.graph.output[0].type.tensor_type.shape.dim] == ["n", "rows", "width", ""]
@@ -445,7 +448,8 @@ def test_eight_bit_integers(tmp_path):
     assert json.loads(json.dumps(report.to_json()))["quantization"]["bytes"] == found.bytes
     assert found.bytes == (tmp_path / "model.onnx").stat().st_size
     assert found.bytes < 0.45 * found.float_bytes
-    assert found.relative < 0.2 and found.agreement > 0.97
+    assert found.relative < 0.2
+    assert found.agreement > 0.97
     proto = onnx.load(tmp_path / "model.onnx")
     assert {"QuantizeLinear", "DequantizeLinear", "Conv", "MaxPool"} <= {node.op_type for node in proto.graph.node}
     assert json.loads(property_of(proto, "layers"))

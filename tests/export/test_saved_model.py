@@ -16,15 +16,15 @@ import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf.unknown_fields import UnknownFieldSet
-from kerasconv.export.manifest import check_manifest
-from kerasconv.export.preprocessing import Preprocessing
-from kerasconv.export.saved_model import to_saved_model
-from kerasconv.export.saved_model.serving import save_beside
 from PIL import Image
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kerasconv import export, layers
+from kerasconv.export.manifest import check_manifest
+from kerasconv.export.saved_model import to_saved_model
+from kerasconv.export.saved_model.serving import save_beside
+from kerasconv.preprocessing import Preprocessing
 
 LABELS = ["cat", "dög", "a bird"]
 PREPROCESSING = Preprocessing((8, 6), scale=1 / 255, mean=(0.5, 0.4, 0.3), std=0.25)
@@ -59,7 +59,8 @@ def shapes(tmp_path_factory):
     report = to_saved_model(
         model, path, version=7, labels=LABELS, preprocessing=PREPROCESSING, features=["conv", "mean"]
     )
-    assert report.passed and report.path == path / "7"
+    assert report.passed
+    assert report.path == path / "7"
     return model, report.path, tf.saved_model.load(report.path)
 
 
@@ -359,7 +360,8 @@ def test_warm_up(shapes, stock):
         warmed = set()
         for record in records:
             log = MESSAGES["PredictionLog"].FromString(record.numpy())
-            assert fully_known(log) and log.SerializeToString(deterministic=True)
+            assert fully_known(log)
+            assert log.SerializeToString(deterministic=True)
             is_classify = log.HasField("classify_log")
             request = (log.classify_log if is_classify else log.predict_log).request
             assert is_classify == (request.model_spec.signature_name == "classify")

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasconv import interop, layers
-from kerasconv.interop import structure
+from kerasconv import interop, layers, structure
 from kerasconv.ops.algorithms import direct
 from tests.interop import zoo
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.models.weights import torch_names
 
 from kerasconv import models
 from kerasconv.interop import load_torch, to_torch
+from kerasconv.models._weights import torch_names
 
 torch = pytest.importorskip("torch")
 

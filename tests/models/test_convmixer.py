@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from kerasconv.models.weights import torch_names
 
 from kerasconv import models
 from kerasconv.interop import load_torch
+from kerasconv.models._weights import torch_names
 
 
 def test_equal_to_the_module_of_the_paper():

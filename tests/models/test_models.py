@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from kerasconv.models.filter_bank import FILTERS
 
 from kerasconv import layers, models
+from kerasconv.models.filter_bank import FILTERS
 
 LINE = np.zeros((1, 8, 8, 1), "float32")
 LINE[:, :, 3:5] = 1

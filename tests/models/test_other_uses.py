@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.models.weights import torch_names
 
 import kerasconv
 from kerasconv import models
 from kerasconv.interop import load_torch
+from kerasconv.models._weights import torch_names
 from tests.models.test_outside import torchvision_models
 from tests.models.test_zoo import inputs_for, small, to_channels_first
 

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.models.variables import arrays_of, assign, by_layer, placed
-from kerasconv.models.weights import torch_names
 
 from kerasconv import models
 from kerasconv.interop import load_torch
+from kerasconv.models._variables import arrays_of, assign, by_layer, placed
+from kerasconv.models._weights import torch_names
 from tests.models.test_zoo import inputs_for, one_of_each_family, small
 
 

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import pytest
 from keras.src.saving.serialization_lib import SafeModeScope
-from kerasconv.export import Preprocessing
-from kerasconv.models import preset as preset_module
-from kerasconv.models.network import classifier
 from safetensors.numpy import load_file, save
 
 import kerasconv
 from kerasconv import models
+from kerasconv.export import Preprocessing
+from kerasconv.models import preset as preset_module
+from kerasconv.models._network import classifier
 from tests.models.test_zoo import inputs_for, small
 
 FILES = ("config.json", "metadata.json", "model.safetensors")

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
-from kerasconv.models.network import classifier
-from kerasconv.models.variables import state_of
 from safetensors.numpy import save_file
 
 from kerasconv import models
+from kerasconv.models._network import classifier
+from kerasconv.models._variables import state_of
 from tests.models.test_outside import randomise, torchvision_models
 
 

@@ -107,7 +107,8 @@ def test_guided_backpropagation():
     with config.algorithm(GuidedBackpropagation()):
         guided, evidence = saliency()
     np.testing.assert_allclose(guided, plain, rtol=1e-5, atol=1e-6)
-    assert np.min(gradient) < 0 <= np.min(evidence) and np.max(evidence) > 0
+    assert np.min(gradient) < 0 <= np.min(evidence)
+    assert np.max(evidence) > 0
     first, second = model.layers
     inner = tf.nn.relu(ops.conv_input_gradient(tf.ones_like(plain), second.kernel, (7, 6)))
     gate = tf.cast(ops.conv(x, first.kernel, bias=first.bias) > 0, inner.dtype)

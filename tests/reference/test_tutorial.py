@@ -39,7 +39,9 @@ def test_conv_forward():
         atol=1e-8,
     )
     np.testing.assert_allclose(cache[0][1][2][3], [-1.1191154, 1.9560789, -0.3264995, -1.34267579], atol=1e-8)
-    assert cache[0] is A_prev and cache[1] is W and cache[2] is b
+    assert cache[0] is A_prev
+    assert cache[1] is W
+    assert cache[2] is b
 
 
 def test_conv_backward():

@@ -123,4 +123,5 @@ def test_the_report():
     )
     assert "| Pool | 1 | skipped |" in text
     assert "| f | wrong |" in text
-    assert "make scoreboard" in text and "keras 3." in text
+    assert "make scoreboard" in text
+    assert "keras 3." in text

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.export import Preprocessing
 from PIL import Image
 
+from kerasconv.export import Preprocessing
 from kerasconv.train import Data, Inputs, data, inputs_of, load, read_image
 
 GREY = Inputs((8, 6, 1), Preprocessing((8, 6), 1))
@@ -37,13 +37,15 @@ def npz(path, **arrays):
 def test_digits():
     found = load("digits", inputs_of("same_padding_stack", {"input_shape": (8, 8, 1)}))
     assert (found.x.shape, found.x.dtype, found.x.min(), found.x.max()) == ((1797, 8, 8, 1), "float32", 0, 1)
-    assert found.labels == tuple("0123456789") and found.y[:10].tolist() == list(range(10))
+    assert found.labels == tuple("0123456789")
+    assert found.y[:10].tolist() == list(range(10))
     assert load("digits", inputs_of("lenet5", {})).fingerprint == found.fingerprint
 
 
 def test_a_folder_becomes_what_an_exported_model_would_make_of_the_same_files(folder):
     found = load(folder, COLOUR)
-    assert found.labels == ("cat", "dog") and found.y.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found.labels == ("cat", "dog")
+    assert found.y.tolist() == [0, 0, 0, 1, 1, 1]
     served = [COLOUR.preprocessing.apply([(folder / label / "0.png").read_bytes()])[0] for label in found.labels]
     np.testing.assert_array_equal(found.x[[0, 3]], served)
     np.testing.assert_array_equal(read_image(folder / "dog" / "2.tiff", COLOUR), found.x[5])
@@ -68,7 +70,8 @@ def test_images_are_turned_as_the_camera_says(tmp_path):
     pixels[0] = 255
     path = save_image(tmp_path / "turned.png", pixels, exif=exif)
     image = read_image(path, Inputs((8, 6, 3), Preprocessing((8, 6), 3)))
-    assert image[:, -1].min() == 1 and image[:, :-1].max() == 0
+    assert image[:, -1].min() == 1
+    assert image[:, :-1].max() == 0
 
 
 def test_channels_first():
@@ -100,9 +103,11 @@ def test_floats_are_taken_as_they_are(tmp_path):
     x = np.random.default_rng(0).normal(size=(4, 8, 6, 1))
     found = load(npz(tmp_path / "floats.npz", x=x, y=[7, 3, 3, 7]), GREY)
     np.testing.assert_array_equal(found.x, x.astype("float32"))
-    assert found.labels == ("3", "7") and found.y.tolist() == [1, 0, 0, 1]
+    assert found.labels == ("3", "7")
+    assert found.y.tolist() == [1, 0, 0, 1]
     named = load(npz(tmp_path / "named.npz", x=x, y=[1, 0, 0, 1], labels=["no", "yes"]), GREY)
-    assert named.labels == ("no", "yes") and named.y.tolist() == [1, 0, 0, 1]
+    assert named.labels == ("no", "yes")
+    assert named.y.tolist() == [1, 0, 0, 1]
     assert named.fingerprint != found.fingerprint
 
 
@@ -110,7 +115,8 @@ def test_what_is_too_large_for_memory_goes_to_a_file(folder, monkeypatch):
     small = load(folder, COLOUR)
     monkeypatch.setattr(data, "IN_MEMORY", 100)
     large = load(folder, COLOUR)
-    assert isinstance(large.x, np.memmap) and not isinstance(small.x, np.memmap)
+    assert isinstance(large.x, np.memmap)
+    assert not isinstance(small.x, np.memmap)
     np.testing.assert_array_equal(large.x, small.x)
 
 
@@ -193,7 +199,8 @@ def test_the_order_is_a_function_of_seed_and_epoch():
         assert [len(batches[i][0]) for i in range(len(batches))] == [4, 4, 2]
         return np.concatenate([batches[i][0] for i in range(len(batches))]).tolist()
 
-    assert order(1, 0) == order(1, 0) and sorted(order(1, 0)) == list(range(1, 11))
+    assert order(1, 0) == order(1, 0)
+    assert sorted(order(1, 0)) == list(range(1, 11))
     assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
 
 

@@ -24,7 +24,8 @@ def test_in_words_and_numbers():
         ["88.9 %", "71.4 %", "100.0 %"],
         ["cow (1)", "ant (2)", ""],
     ]
-    assert REPORT.to_json()["correct"] == 17 and REPORT.to_json()["confusion"] == CONFUSION.tolist()
+    assert REPORT.to_json()["correct"] == 17
+    assert REPORT.to_json()["confusion"] == CONFUSION.tolist()
 
 
 def test_the_picture(tmp_path):

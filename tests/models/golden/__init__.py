@@ -20,12 +20,11 @@ import pathlib
 
 import keras
 import numpy as np
-from kerasconv.models import entry
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from kerasconv import models
-from kerasconv.interop import structure
+from kerasconv import models, structure
+from kerasconv.models import entry
 
 FOLDER = pathlib.Path(__file__).parent
 SUMS = FOLDER / "SHA256SUMS"
@@ -148,7 +147,7 @@ def hash_of(path):
 def read(name):
     """What the file of a model says: about it, its inputs, its outputs."""
     with safe_open(FOLDER / f"{name}.safetensors", "numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safetensors' file is no mapping
         about = json.loads(file.metadata()["golden"])
     about["options"] = {option: as_tuple(value) for option, value in about["options"].items()}
     inputs = [value for key, value in sorted(arrays.items()) if key.startswith("input")]

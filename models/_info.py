@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from kerasconv.export import Preprocessing
-from kerasconv.models.layer_table import Row, Shape, channel_axis, layer_table
 
-from kerasconv import models
+from kerasconv.inspection.layer_table import Row, channel_axis
+from kerasconv.inspection.summary import Summary, summarise
+from kerasconv.models import _zoo
+from kerasconv.preprocessing import Preprocessing
 
 CODE_LICENCE = "Apache-2.0"
 
@@ -22,40 +23,6 @@ CODE_LICENCE = "Apache-2.0"
 _WEIGHTS_LICENCES = {"VGG": "CC-BY-4.0", "ResNet": "MIT", "DenseNet": "BSD-3-Clause", "MobileNet": "Apache-2.0"}
 
 _FACTS = Path(__file__).with_name("facts.json")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What the layers of a model add up to.
-
-    Attributes:
-        parameters: All numbers in its weights.
-        trained: Those of them that are trained; the rest are the averages of batch normalisation, and what is frozen.
-        macs: Multiply-adds for one input: those of the kernels of convolutions and dense layers, cells of the padding
-            included. Biases, normalisation, activations, pooling and additions are not counted. `None` if a size is
-            not known.
-        receptive_field: How many cells of the input a cell of the largest-seeing feature map sees, along each spatial
-            axis, padding included: for a classifier that of the last map before global pooling or flattening. `None`
-            if there is no feature map.
-        global_context: Whether feature maps see the whole input beside, by global pooling on a branch.
-        depth: Kernels on the longest path from input to output: convolutions and dense layers, a separable
-            convolution being two.
-        activation_memory: Bytes of the outputs of all layers for one input, in float32. Each layer that Keras applies
-            counts once, also where it only reshapes; a layer's own activation is part of it; the input is left out.
-            `None` if a size is not known.
-        input_shape: Shape of one input, without the batch; a list of them if there are several.
-        output_shape: Likewise.
-    """
-
-    parameters: int
-    trained: int
-    macs: int | None
-    receptive_field: tuple[int, ...] | None
-    global_context: bool
-    depth: int
-    activation_memory: int | None
-    input_shape: Shape | list[Shape]
-    output_shape: Shape | list[Shape]
 
 
 @dataclass(frozen=True)
@@ -104,7 +71,7 @@ def model_info(name: str, **options: Any) -> ModelInfo:
         >>> info.parameters, info.macs, info.receptive_field, info.activation_memory
         (10, 6084, (3, 3), 2704)
     """
-    return info_of(models.create_model(name, **options), name)
+    return info_of(_zoo.create_model(name, **options), name)
 
 
 def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> ModelInfo:
@@ -115,7 +82,7 @@ def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> Mod
         name: One of `list_models()`.
         rows: The model's `layer_table`, if it has been made.
     """
-    entry = models.get_entry(name)
+    entry = _zoo.get_entry(name)
     return ModelInfo(
         **vars(summarise(model, rows)),
         name=name,
@@ -133,7 +100,7 @@ def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> Mod
 
 def title(name: str) -> str:
     """What a model of the zoo is, in a line: the first one of its builder's documentation."""
-    return (models.get_entry(name).build.__doc__ or "").splitlines()[0].rstrip(".")
+    return (_zoo.get_entry(name).build.__doc__ or "").splitlines()[0].rstrip(".")
 
 
 def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
@@ -147,7 +114,7 @@ def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None
     Returns:
         That, or `None` if the model takes no images, or ones of any size and there is no `size`.
     """
-    arguments, shape = models.get_entry(name).preprocessing, list(model.inputs[0].shape[1:])
+    arguments, shape = _zoo.get_entry(name).preprocessing, list(model.inputs[0].shape[1:])
     if arguments is None or len(shape) != 3:
         return None
     channels = shape.pop(channel_axis(model))
@@ -157,38 +124,12 @@ def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None
     return Preprocessing((height, width), channels, **arguments)
 
 
-def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
-    """What the layers of a model add up to.
-
-    Args:
-        model: The model.
-        rows: Its `layer_table`, if it has been made.
-
-    Raises:
-        ValueError: If the model has no graph.
-    """
-    rows = layer_table(model) if rows is None else rows
-    fields = [row.receptive_field for row in rows if row.receptive_field]
-    elements = _total(row.elements for row in rows)
-    return Summary(
-        parameters=sum(row.parameters for row in rows),
-        trained=sum(row.trained for row in rows),
-        macs=_total(row.macs for row in rows),
-        receptive_field=tuple(map(max, zip(*(f for f in fields if len(f) == len(fields[0])), strict=True))) or None,
-        global_context=any(row.global_context for row in rows),
-        depth=max((row.depth for row in rows), default=0),
-        activation_memory=None if elements is None else 4 * elements,
-        input_shape=_shapes(model.inputs),
-        output_shape=_shapes(model.outputs),
-    )
-
-
 def counted(name: str) -> Summary:
     """The summary of a model at its default options; costs for the `sizes` of its entry, if by default it takes any."""
-    summary, sizes = summarise(models.create_model(name)), models.get_entry(name).sizes
+    summary, sizes = summarise(_zoo.create_model(name)), _zoo.get_entry(name).sizes
     if sizes is None:
         return summary
-    at = summarise(models.create_model(name, input_shape=(*sizes, summary.input_shape[-1])))
+    at = summarise(_zoo.create_model(name, input_shape=(*sizes, summary.input_shape[-1])))
     return replace(summary, macs=at.macs, activation_memory=at.activation_memory)
 
 
@@ -224,13 +165,3 @@ def _weights_licence(word: str, source: str) -> str:
         return CODE_LICENCE  # trained here
     model = source.removeprefix("keras.applications.")
     return next((lic for start, lic in _WEIGHTS_LICENCES.items() if model.startswith(start)), "not stated by Keras")
-
-
-def _shapes(tensors: list[Any]) -> Shape | list[Shape]:
-    shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
-    return shapes[0] if len(shapes) == 1 else shapes
-
-
-def _total(numbers: Any) -> int | None:
-    found = list(numbers)
-    return None if None in found else sum(found)

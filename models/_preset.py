@@ -23,15 +23,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from kerasconv.export import Preprocessing
-from kerasconv.export.artifacts import place, staged
-from kerasconv.models.info import preprocessing_of
-from kerasconv.models.variables import State, assign, state_of
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 import kerasconv
-from kerasconv import models
+from kerasconv.files import place, staged
+from kerasconv.models import _zoo
+from kerasconv.models._info import preprocessing_of
+from kerasconv.models._variables import State, assign, state_of
+from kerasconv.preprocessing import Preprocessing
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
@@ -131,7 +131,7 @@ def save_to_preset(
         )
     state = state_of(model)
     config = _zoo_config(model, state) or _keras_config(model)
-    entry = models.get_entry(config["zoo"]) if "zoo" in config else None
+    entry = _zoo.get_entry(config["zoo"]) if "zoo" in config else None
     if preprocessing is None and entry is not None:
         preprocessing = preprocessing_of(config["zoo"], model)
     files = {CONFIG: _to_json(config), WEIGHTS: safetensors.save(state)}
@@ -299,7 +299,7 @@ class _Preset:
     def _check_config(self) -> None:
         zoo, options = self.config.get("zoo"), self.config.get("options")
         if set(self.config) == {"zoo", "options"} and isinstance(zoo, str) and isinstance(options, dict):
-            known = set(inspect.signature(models.get_entry(zoo).build).parameters) - {"weights"}
+            known = set(inspect.signature(_zoo.get_entry(zoo).build).parameters) - {"weights"}
             if not set(options) <= known:
                 raise self._fault(CONFIG, f"must have options of {zoo}", repr(sorted(set(options) - known)[0]))
             if options.get("layers", "keras") not in ("keras", "kerasconv"):
@@ -371,7 +371,7 @@ def _from_zoo(config: dict[str, Any]) -> keras.Model:
     options = {option: _as_tuple(value) for option, value in config["options"].items()}
     if "layers" in options:
         options["layers"] = {"keras": keras.layers, "kerasconv": kerasconv.layers}[options["layers"]]
-    return models.get_entry(config["zoo"]).build(**options)
+    return _zoo.get_entry(config["zoo"]).build(**options)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -382,7 +382,7 @@ def _as_tuple(value: Any) -> Any:
 def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
     """The name and the options that a model of the zoo was built with; `None` if it is none, or no longer that one."""
     origin = getattr(model, "origin", None)
-    if origin is None or origin.name not in models.list_models():
+    if origin is None or origin.name not in _zoo.list_models():
         return None
     try:
         config = json.loads(_to_json({"zoo": origin.name, "options": origin.options}))

@@ -11,20 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-from kerasconv.models.layer_table import (
-    CONVOLUTION,
-    DENSE,
-    DEPTHWISE,
-    GLOBAL_POOLING,
-    POOLING,
-    SEPARABLE,
-    TRANSPOSED,
-    Row,
-    layer_table,
-)
 
+from kerasconv.inspection.layer_table import DENSE, Row, layer_table
 from kerasconv.layers.pooling import LpPoolingBase
 from kerasconv.layers.unpooling import MaxUnpoolingBase
+from kerasconv.structure import CONVOLUTION, DEPTHWISE, GLOBAL_POOLING, POOLING, SEPARABLE, TRANSPOSED
 
 _MERGES = {
     "Add": "add",

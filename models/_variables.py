@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasconv.interop import structure
+from kerasconv import structure
 
 State = Mapping[str, np.ndarray]
 """Arrays by the path of their variable, such as `"conv1_conv/kernel"`."""

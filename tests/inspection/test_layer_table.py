@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers as stock
-from kerasconv.models import layer_table, model_info
-from kerasconv.models.info import counted, facts, summarise
-from kerasconv.models.receptive_field import Reach, of_transposed, of_window
 
 from kerasconv import layers as ours
 from kerasconv import models
+from kerasconv.inspection.receptive_field import Reach, of_transposed, of_window
+from kerasconv.models import layer_table, model_info
+from kerasconv.models._info import counted, facts, summarise
 from tests.models.test_outside import torchvision_models
 from tests.models.test_zoo import every_model, one_of_each_family
 

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasconv.export.preprocessing import Preprocessing
 from PIL import Image
 from sklearn.datasets import load_sample_image
+
+from kerasconv.preprocessing import Preprocessing
 
 PHOTO = Image.fromarray(load_sample_image("flower.jpg")).resize((150, 101))
 

@@ -1,4 +1,8 @@
-"""What a model is made of: its layers, by path, and its graph, where it has one."""
+"""What a model is made of: its layers, by path, and its graph, where it has one.
+
+What is used of Keras beyond its public interface stands in this file alone; `tests/test_structure.py` notices when a
+new version of Keras does without.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,26 @@ import keras
 
 Where = tuple[str | int, ...]
 """The steps to a sub-layer: the name of a layer in a model, or an attribute, then keys and indices."""
+
+
+# Keras exports the classes of one rank only, not those that they have in common.
+CONVOLUTION = keras.layers.Conv2D.__base__
+DEPTHWISE = keras.layers.DepthwiseConv2D.__base__
+SEPARABLE = keras.layers.SeparableConv2D.__base__
+TRANSPOSED = keras.layers.Conv2DTranspose.__base__
+POOLING = keras.layers.MaxPooling2D.__base__
+GLOBAL_POOLING = keras.layers.GlobalMaxPooling2D.__base__
+ADAPTIVE_POOLING = keras.layers.AdaptiveMaxPooling2D.__mro__[2]
+
+
+def is_keras_own(kind: type) -> bool:
+    """Whether a class is one of Keras' own, and not of somebody who builds on it."""
+    return kind.__module__.startswith("keras.src.")
+
+
+def operation_of(tensor: Any) -> Any:
+    """Returns the layer or operation that a symbolic tensor comes from."""
+    return tensor._keras_history.operation
 
 
 def is_functional(layer: Any) -> bool:
@@ -42,6 +66,20 @@ def run_graph(model: keras.Model, inputs: Any, operation_fn: Callable[[Any], Cal
     As in `keras.models.clone_model`, which does the same. `inputs` may be anything, in the structure of `model.input`.
     """
     return model._run_through_graph(inputs, operation_fn=operation_fn)
+
+
+def run_nodes(graph: Any, inputs: Any, visit: Callable[[Any, Any, Any], Any]) -> list[Any]:
+    """Returns what a graph makes of flat inputs when `visit(node, args, kwargs)` says what each of its nodes makes.
+
+    A node of which an input is not known is passed over.
+    """
+    known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
+    for node in nodes(graph):
+        if all(id(tensor) in known for tensor in node.input_tensors):
+            args, kwargs = node.arguments.fill_in(known)
+            results = keras.tree.flatten(visit(node, args, kwargs))
+            known |= {id(tensor): value for tensor, value in zip(node.outputs, results, strict=True)}
+    return [known[id(tensor)] for tensor in graph.outputs]
 
 
 def nodes(graph: Any) -> Iterator[Any]:

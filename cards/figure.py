@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-from kerasconv.models.outline import Chip, Fork, Landing, Repeat, Skip, Tap, last_shape, outline, shape_text
+
+from cards.outline import Chip, Fork, Landing, Repeat, Skip, Tap, last_shape, outline, shape_text
 
 _COLOURS = {
     "convolution": "#cfe3f7",

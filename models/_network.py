@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from kerasconv.models.weights import load_weights
 
 import kerasconv.layers
 from kerasconv.interop import convert_model
+from kerasconv.models._weights import load_weights
 
 Builder = Callable[..., keras.Model]
 Tensor = Any

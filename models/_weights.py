@@ -13,12 +13,11 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from kerasconv.models.entry import Entry
-from kerasconv.models.variables import LayerArrays, arrays_of, assign, by_layer, check, placed
 
-from kerasconv import models
 from kerasconv.interop import load_torch
 from kerasconv.interop.torch_files import read_state
+from kerasconv.models._entry import Entry
+from kerasconv.models._variables import LayerArrays, arrays_of, assign, by_layer, check, placed
 
 # The heights and widths of inputs for which Keras has weights of a model, where it wants to know them.
 _SIZES = {
@@ -43,6 +42,8 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
             architecture or of other classes.
         FileNotFoundError: If there is no such word or file.
     """
+    from kerasconv.models import _preset  # which knows the zoo, whose builders know this
+
     entry = _entry(caller)
     path = bundled(caller, weights) or Path(weights)
     if weights == "imagenet" and weights in entry.pretrained:
@@ -51,7 +52,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
         rule = " or ".join([*map(repr, entry.pretrained), "the path of a file or of a preset"])
         raise FileNotFoundError(f"{caller}: `weights` must be {rule}. Received: weights={str(weights)!r}.")
     elif path.is_dir():
-        models.preset.load_weights(model, path, caller)
+        _preset.load_weights(model, path, caller)
     elif path.name.endswith(".weights.h5"):
         with _reading(path, caller):
             arrays = read_weights_h5(path)
@@ -76,7 +77,9 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
 
 def _entry(caller: str) -> Entry:
     """What the zoo's table says of a builder; of one that is not in the zoo, nothing."""
-    return models.get_entry(caller) if caller in models.list_models() else Entry(keras.Model, "", "")
+    from kerasconv.models import _zoo  # whose builders know this
+
+    return _zoo.get_entry(caller) if caller in _zoo.list_models() else Entry(keras.Model, "", "")
 
 
 @contextlib.contextmanager
@@ -159,7 +162,7 @@ def read_h5(path: Path, model: keras.Model, caller: str, options: Mapping[str, A
         ValueError: If it cannot be read.
     """
     with _reading(path, caller), h5py.File(path) as file:
-        group = file["model_weights"] if "model_weights" in file else file
+        group = file.get("model_weights", file)
         layers = {name: group[name] for name in _names(group, "layer_names")}
         arrays = {
             name: [np.asarray(layer[weight]) for weight in _names(layer, "weight_names")]

@@ -11,10 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-class ExportError(Exception):
-    """An export, or its verification, failed. Whatever stood at its place before still stands there."""
-
-
 def place(path: str | os.PathLike[str], caller: str) -> Path:
     """The path, absolute.
 

@@ -10,23 +10,23 @@ from fractions import Fraction
 from typing import Any
 
 import keras
-from kerasconv.models import receptive_field
-from kerasconv.models.receptive_field import Reach
 
-from kerasconv import geometry
-from kerasconv.interop import structure
+from kerasconv import geometry, structure
+from kerasconv.inspection import receptive_field
+from kerasconv.inspection.receptive_field import Reach
 from kerasconv.layers.padding import PaddingBase
 from kerasconv.layers.pooling import LpPoolingBase
 from kerasconv.layers.unpooling import MaxUnpoolingBase
+from kerasconv.structure import (
+    ADAPTIVE_POOLING,
+    CONVOLUTION,
+    DEPTHWISE,
+    GLOBAL_POOLING,
+    POOLING,
+    SEPARABLE,
+    TRANSPOSED,
+)
 
-# Keras exports the classes of one rank only, not those that they have in common.
-CONVOLUTION = keras.layers.Conv2D.__base__
-DEPTHWISE = keras.layers.DepthwiseConv2D.__base__
-SEPARABLE = keras.layers.SeparableConv2D.__base__
-TRANSPOSED = keras.layers.Conv2DTranspose.__base__
-POOLING = keras.layers.MaxPooling2D.__base__
-GLOBAL_POOLING = keras.layers.GlobalMaxPooling2D.__base__
-ADAPTIVE = keras.layers.AdaptiveMaxPooling2D.__mro__[2]
 DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 
 Shape = tuple[int | None, ...]
@@ -139,21 +139,17 @@ class _Walk:
         return _Map(tuple(shape), tuple(axes))
 
     def run(self, graph: keras.Model, inputs: list[_Map], prefix: str) -> list[_Map]:
-        maps = {id(tensor): given for tensor, given in zip(graph.inputs, inputs, strict=True)}
-        as_built = all(tuple(t.shape) == maps[id(t)].shape for t in graph.inputs)
-        for node in structure.nodes(graph):
-            sources = [maps[id(tensor)] for tensor in node.input_tensors]
+        as_built = all(tuple(t.shape) == given.shape for t, given in zip(graph.inputs, inputs, strict=True))
+
+        def visit(node: Any, args: Any, kwargs: Any) -> list[_Map]:
+            sources = [source for source in keras.tree.flatten((args, kwargs)) if isinstance(source, _Map)]
             inner = structure.graph(node.operation)
             if inner is not None:
-                outputs = self.run(inner, sources, f"{prefix}{node.operation.name}/")
-            else:
-                shapes = [tuple(tensor.shape) for tensor in node.output_tensors]
-                if not as_built:
-                    shapes = _inferred(node, maps)
-                outputs = self._apply(node.operation, sources, shapes, prefix)
-            for tensor, output in zip(node.output_tensors, outputs, strict=True):
-                maps[id(tensor)] = output
-        return [maps[id(tensor)] for tensor in graph.outputs]
+                return self.run(inner, sources, f"{prefix}{node.operation.name}/")
+            shapes = [tuple(tensor.shape) for tensor in node.output_tensors]
+            return self._apply(node.operation, sources, shapes if as_built else _inferred(node, args, kwargs), prefix)
+
+        return structure.run_nodes(graph, inputs, visit)
 
     def _apply(self, layer: Any, sources: list[_Map], shapes: list[Shape], prefix: str) -> list[_Map]:
         kernels = _kernels(layer)
@@ -198,11 +194,14 @@ def channel_axis(model: keras.Model) -> int:
     return 0 if next(filter(None, formats), "channels_last") == "channels_first" else -1
 
 
-def _inferred(node: Any, maps: dict[int, _Map]) -> list[Shape]:
-    """The shapes of what a node gives, of a nested model that is called on another shape than it was built with."""
-    specs = {id(tensor): keras.KerasTensor(maps[id(tensor)].shape, tensor.dtype) for tensor in node.input_tensors}
-    args, kwargs = node.arguments.fill_in(specs)
-    return [tuple(t.shape) for t in keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))]
+def _inferred(node: Any, args: Any, kwargs: Any) -> list[Shape]:
+    """Returns the shapes of what a node gives, of a nested model called on another shape than it was built with."""
+    dtypes = iter([tensor.dtype for tensor in node.input_tensors])
+    symbolic = keras.tree.map_structure(
+        lambda x: keras.KerasTensor(x.shape, next(dtypes)) if isinstance(x, _Map) else x, (args, kwargs)
+    )
+    outputs = node.operation.compute_output_spec(*symbolic[0], **symbolic[1])
+    return [tuple(t.shape) for t in keras.tree.flatten(outputs)]
 
 
 def _kernels(layer: Any) -> list[Any]:
@@ -446,7 +445,7 @@ _SLIDING: dict[Any, Callable[[Any, Shape], list[Reach]]] = {
     (POOLING, LpPoolingBase): _of_pooling,
     TRANSPOSED: _of_transposed,
     MaxUnpoolingBase: _of_unpooling,
-    ADAPTIVE: _of_adaptive,
+    ADAPTIVE_POOLING: _of_adaptive,
     (PaddingBase, keras.layers.ZeroPadding1D, keras.layers.ZeroPadding2D, keras.layers.ZeroPadding3D): _of_padding,
     (keras.layers.Cropping1D, keras.layers.Cropping2D, keras.layers.Cropping3D): _of_cropping,
     (keras.layers.UpSampling1D, keras.layers.UpSampling2D, keras.layers.UpSampling3D): _of_upsampling,
