@@ -6,7 +6,8 @@ new version of Keras does without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -146,6 +147,31 @@ def walk(layer: keras.Layer) -> Iterator[tuple[Where, keras.Layer]]:
                 yield from inside(inner, (*where, *step))
 
     return inside(layer, ())
+
+
+def names_on_path(layer: keras.Layer) -> list[tuple[str, ...]]:
+    """Returns for each layer inside a layer or model the names from the outermost one's inside down to its own."""
+    layers = dict(walk(layer))
+    prefixes = ([where[:end] for end in range(1, len(where) + 1)] for where in layers)
+    return [tuple(layers[prefix].name for prefix in steps if prefix in layers) for steps in prefixes]
+
+
+def layer_in_scope(scope: str, names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Returns which of the layers that `names_on_path` lists an operation stands in; nothing if in none.
+
+    Keras opens the scope of a layer twice, so TensorFlow calls that of the layer `conv` `conv_1`.
+
+    Args:
+        scope: The name of an operation that TensorFlow traced, or the scope that it stands in.
+        names: The names of the layers.
+    """
+    scopes = [re.sub(r"_\d+$", "", step) for step in reversed(scope.split("/"))]
+
+    def is_inside(layer: tuple[str, ...]) -> bool:
+        outwards = iter(scopes)
+        return all(name in outwards for name in reversed(layer))
+
+    return min(filter(is_inside, names), key=lambda layer: (scopes.index(layer[-1]), -len(layer)), default=())
 
 
 def own_variables(layer: keras.Layer) -> list[keras.Variable]:

@@ -10,74 +10,44 @@ Example:
     10
 """
 
-from kerasconv.inspection.layer_table import Row as Row
-from kerasconv.inspection.layer_table import layer_table as layer_table
-from kerasconv.models._entry import Entry as Entry
-from kerasconv.models._info import ModelInfo as ModelInfo
-from kerasconv.models._info import model_info as model_info
-from kerasconv.models._preset import PresetInfo as PresetInfo
-from kerasconv.models._preset import from_preset as from_preset
-from kerasconv.models._preset import preset_info as preset_info
-from kerasconv.models._preset import save_to_preset as save_to_preset
-from kerasconv.models._zoo import create_model as create_model
-from kerasconv.models._zoo import get_entry as get_entry
-from kerasconv.models._zoo import list_models as list_models
-from kerasconv.models.alexnet import alexnet as alexnet
-from kerasconv.models.alexnet import zfnet as zfnet
-from kerasconv.models.all_convolutional import all_convolutional as all_convolutional
-from kerasconv.models.c3d import c3d as c3d
-from kerasconv.models.conv_bn_classifier import conv_bn_classifier as conv_bn_classifier
-from kerasconv.models.conv_pool_classifier import conv_pool_classifier as conv_pool_classifier
-from kerasconv.models.convmixer import convmixer as convmixer
-from kerasconv.models.convnext import convnext_tiny as convnext_tiny
-from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder as convolutional_autoencoder
-from kerasconv.models.dcgan import dcgan_discriminator as dcgan_discriminator
-from kerasconv.models.dcgan import dcgan_generator as dcgan_generator
-from kerasconv.models.densenet import densenet121 as densenet121
-from kerasconv.models.densenet import densenet169 as densenet169
-from kerasconv.models.densenet import densenet201 as densenet201
-from kerasconv.models.efficientnet import efficientnet_b0 as efficientnet_b0
-from kerasconv.models.efficientnet import efficientnet_b1 as efficientnet_b1
-from kerasconv.models.efficientnet import efficientnet_b2 as efficientnet_b2
-from kerasconv.models.efficientnet import efficientnet_b3 as efficientnet_b3
-from kerasconv.models.espcn import espcn as espcn
-from kerasconv.models.fcn import deeplab_v3 as deeplab_v3
-from kerasconv.models.fcn import fcn8s as fcn8s
-from kerasconv.models.fcn import fcn_resnet50 as fcn_resnet50
-from kerasconv.models.filter_bank import filter_bank as filter_bank
-from kerasconv.models.googlenet import googlenet as googlenet
-from kerasconv.models.keyword_spotter import keyword_spotter as keyword_spotter
-from kerasconv.models.lenet import lenet5 as lenet5
-from kerasconv.models.line_detector import line_detector as line_detector
-from kerasconv.models.mobilenet import mobilenet as mobilenet
-from kerasconv.models.mobilenet_v2 import mobilenet_v2 as mobilenet_v2
-from kerasconv.models.mobilenet_v3 import mobilenet_v3_large as mobilenet_v3_large
-from kerasconv.models.mobilenet_v3 import mobilenet_v3_small as mobilenet_v3_small
-from kerasconv.models.nin import nin as nin
-from kerasconv.models.regnet import regnet_y_400mf as regnet_y_400mf
-from kerasconv.models.resnet import resnet18 as resnet18
-from kerasconv.models.resnet import resnet34 as resnet34
-from kerasconv.models.resnet import resnet50 as resnet50
-from kerasconv.models.resnet import resnet101 as resnet101
-from kerasconv.models.resnet import resnet152 as resnet152
-from kerasconv.models.resnet import resnext50_32x4d as resnext50_32x4d
-from kerasconv.models.resnet import wide_resnet50_2 as wide_resnet50_2
-from kerasconv.models.same_padding_stack import same_padding_stack as same_padding_stack
-from kerasconv.models.segnet import segnet as segnet
-from kerasconv.models.shufflenet import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
-from kerasconv.models.shufflenet import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
-from kerasconv.models.shufflenet import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
-from kerasconv.models.shufflenet import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
-from kerasconv.models.squeezenet import squeezenet1_1 as squeezenet1_1
-from kerasconv.models.srcnn import srcnn as srcnn
-from kerasconv.models.tcn import tcn as tcn
-from kerasconv.models.unet import unet as unet
-from kerasconv.models.unet import unet3d as unet3d
-from kerasconv.models.vgg import vgg11 as vgg11
-from kerasconv.models.vgg import vgg13 as vgg13
-from kerasconv.models.vgg import vgg16 as vgg16
-from kerasconv.models.vgg import vgg19 as vgg19
-from kerasconv.models.wavenet import wavenet as wavenet
+from kerasconv.inspection.layer_table import Row, layer_table
+from kerasconv.models._entry import Entry
+from kerasconv.models._info import ModelInfo, model_info
+from kerasconv.models._preset import PresetInfo, from_preset, preset_info, save_to_preset
+from kerasconv.models._zoo import create_model, get_entry, list_models
+from kerasconv.models.alexnet import alexnet, zfnet
+from kerasconv.models.all_convolutional import all_convolutional
+from kerasconv.models.c3d import c3d
+from kerasconv.models.conv_bn_classifier import conv_bn_classifier
+from kerasconv.models.conv_pool_classifier import conv_pool_classifier
+from kerasconv.models.convmixer import convmixer
+from kerasconv.models.convnext import convnext_tiny
+from kerasconv.models.convolutional_autoencoder import convolutional_autoencoder
+from kerasconv.models.dcgan import dcgan_discriminator, dcgan_generator
+from kerasconv.models.densenet import densenet121, densenet169, densenet201
+from kerasconv.models.efficientnet import efficientnet_b0, efficientnet_b1, efficientnet_b2, efficientnet_b3
+from kerasconv.models.espcn import espcn
+from kerasconv.models.fcn import deeplab_v3, fcn8s, fcn_resnet50
+from kerasconv.models.filter_bank import filter_bank
+from kerasconv.models.googlenet import googlenet
+from kerasconv.models.keyword_spotter import keyword_spotter
+from kerasconv.models.lenet import lenet5
+from kerasconv.models.line_detector import line_detector
+from kerasconv.models.mobilenet import mobilenet
+from kerasconv.models.mobilenet_v2 import mobilenet_v2
+from kerasconv.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from kerasconv.models.nin import nin
+from kerasconv.models.regnet import regnet_y_400mf
+from kerasconv.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
+from kerasconv.models.same_padding_stack import same_padding_stack
+from kerasconv.models.segnet import segnet
+from kerasconv.models.shufflenet import shufflenet_v2_x0_5, shufflenet_v2_x1_0, shufflenet_v2_x1_5, shufflenet_v2_x2_0
+from kerasconv.models.squeezenet import squeezenet1_1
+from kerasconv.models.srcnn import srcnn
+from kerasconv.models.tcn import tcn
+from kerasconv.models.unet import unet, unet3d
+from kerasconv.models.vgg import vgg11, vgg13, vgg16, vgg19
+from kerasconv.models.wavenet import wavenet
 
 __all__ = [
     "Entry",

@@ -14,7 +14,12 @@ values.py       a tensor, in one or both orders of its axes
 emitter.py      nodes, constants and names
 """
 
-from kerasconv.export.onnx_graph.build import Built as Built
-from kerasconv.export.onnx_graph.build import Options as Options
-from kerasconv.export.onnx_graph.build import build as build
-from kerasconv.export.onnx_graph.traced import TracingError as TracingError
+from kerasconv.export.onnx_graph.build import Built, Options, build
+from kerasconv.export.onnx_graph.traced import TracingError
+
+__all__ = [
+    "Built",
+    "Options",
+    "TracingError",
+    "build",
+]

@@ -1,3 +1,7 @@
 """SavedModel: a folder that TensorFlow, TF Serving and Keras run without kerasconv."""
 
-from kerasconv.export.saved_model.save import to_saved_model as to_saved_model
+from kerasconv.export.saved_model.save import to_saved_model
+
+__all__ = [
+    "to_saved_model",
+]

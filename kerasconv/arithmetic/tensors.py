@@ -32,12 +32,12 @@ def add_n(parts: Sequence[tf.Tensor]) -> tf.Tensor:
     return functools.reduce(lambda a, b: tf.add(*tf.identity_n([a, b])), parts)
 
 
-def pad(x: tf.Tensor, pads: Pads, value: float = 0) -> tf.Tensor:
+def pad(x: tf.Tensor, pads: Sequence[tuple[Size, Size]], value: float = 0) -> tf.Tensor:
     """Returns `x` with `(before, after)` elements of `value` added to each spatial axis."""
     return pad_axes(x, ((0, 0), *pads, (0, 0)), value)
 
 
-def crop(x: tf.Tensor, pads: Pads) -> tf.Tensor:
+def crop(x: tf.Tensor, pads: Sequence[tuple[Size, Size]]) -> tf.Tensor:
     """Returns `x` without its first and last elements along each spatial axis: the adjoint of `pad` with zeros."""
     return crop_axes(x, ((0, 0), *pads, (0, 0)))
 

@@ -57,7 +57,7 @@ class Choice:
         chunks: Into how many chunks the problem is cut to stay within the limit of memory.
         adjoint: Whether it is handed the adjoint problem.
         scope: The name scope in which the convolution stands, which ends with the name of its layer.
-        reason: Why there was nothing to choose, if there was not.
+        reason: What named the algorithm, where it was not left to `auto`: the layer or call, or a setting.
     """
 
     problem: Problem

@@ -26,15 +26,20 @@ from kerasconv.engine.problem import Problem, problem
 from kerasconv.geometry import Size, Window
 
 
-def engine_algorithm(algorithm: Any, settings: Settings | None = None) -> Algorithm:
+def engine_algorithm(algorithm: Any, settings: Settings | None = None, by_setting: bool = False) -> Algorithm:
     """Returns a name's or a user's algorithm as operations use it.
 
     Args:
         algorithm: The name of an algorithm, an `Algorithm`, or an object with its three operations.
-        settings: What it is computed by, forwards and backwards; `None` for what is in force at each call.
+        settings: The settings of forward and backward pass; `None` for those in force at each call.
+        by_setting: Whether a setting named the algorithm, and not the layer or call itself.
     """
     scope = tf.get_current_name_scope()
-    made = _Named(algorithm, settings, scope) if isinstance(algorithm, str) else _Custom(algorithm, scope)
+    reason = "" if algorithm == "auto" else "set by kerasconv.config" if by_setting else "asked for"
+    if isinstance(algorithm, str):
+        made: _Named | _Custom = _Named(algorithm, settings, scope, reason)
+    else:
+        made = _Custom(algorithm, scope, reason)
     return Algorithm(made.forward, made.input_gradient, made.kernel_gradient)
 
 
@@ -54,6 +59,7 @@ class _Named:
     name: str
     settings: Settings | None
     scope: str
+    reason: str
 
     def forward(self, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
         output = window.output(sizes_of(x)[1:-1])
@@ -104,7 +110,7 @@ class _Named:
                 planned.chunks.count(planned.problem),
                 planned.problem != p,
                 self.scope,
-                "" if self.name == "auto" else f"algorithm={self.name!r}",
+                self.reason,
             )
         )
         return planned
@@ -116,6 +122,7 @@ class _Custom:
 
     algorithm: Any
     scope: str
+    reason: str
 
     def forward(self, x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
         output = window.output(sizes_of(x)[1:-1])
@@ -156,7 +163,7 @@ class _Custom:
         return tf.cast(result, dtype)
 
     def _record(self, p: Problem) -> None:
-        record(Choice(p, type(self.algorithm).__name__, {}, {}, 1, False, self.scope, "an object of the user's"))
+        record(Choice(p, type(self.algorithm).__name__, {}, {}, 1, False, self.scope, self.reason))
 
 
 def widened(x: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ from kerasconv.arithmetic import native as native_kernels
 from kerasconv.arithmetic import pooling
 from kerasconv.arithmetic.windows import AnyWindow, valid_counts
 from kerasconv.engine.fusion import run
-from kerasconv.geometry import AdaptiveWindow, Size
+from kerasconv.geometry import AdaptiveWindow, Size, Window
 
 _AT_ONCE = 32  # taps of the largest window that is one loop
 
@@ -23,7 +23,7 @@ def window_max(x: tf.Tensor, window: AnyWindow, ties: str, native: bool = False)
 
     `native` takes TensorFlow's kernel, if that has the rule for ties.
     """
-    if native and ties == "first":
+    if native and ties == "first" and isinstance(window, Window):
         return native_kernels.window_max(x, window)
     return pooling.window_max(x, stages(window), ties, run)
 
@@ -43,14 +43,17 @@ def window_mean(
     x: tf.Tensor, window: AnyWindow, counts: Any, of_valid: bool = False, native: bool = False
 ) -> tf.Tensor:
     """Returns the sum over each window divided by `counts`, which may be those `of_valid` elements."""
-    return native_kernels.window_mean(x, window, counts, of_valid) if native else window_sum(x, window, counts)
+    if native and isinstance(window, Window):
+        return native_kernels.window_mean(x, window, counts, of_valid)
+    return window_sum(x, window, counts)
 
 
 def window_norm(x: tf.Tensor, window: AnyWindow, order: float, native: bool = False) -> tf.Tensor:
     """Returns the norm of each window of this order."""
-    magnitudes, sums = tf.abs(x), native_kernels.window_sum if native else window_sum
+    magnitudes = tf.abs(x)
     if order == math.inf:
         return window_max(magnitudes, window, "first", native)
+    sums: Any = native_kernels.window_sum if native else window_sum
     return sums(magnitudes, window) if order == 1 else pooling.window_norm(magnitudes, window, order, sums)
 
 

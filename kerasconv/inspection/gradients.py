@@ -1,4 +1,4 @@
-"""A check of gradients: what the backward pass says against what small steps show, in float64.
+"""A check of gradients against finite differences, in float64.
 
 For an argument `a` of a function, a random direction `v` of unit length and a random weighting `g` of the outputs,
 
@@ -23,20 +23,33 @@ STEP = 1e-6
 
 @dataclass(frozen=True)
 class GradientRow:
-    """One argument, and how far its gradient is off."""
+    """The gradient of one argument beside finite differences.
+
+    Attributes:
+        name: The name of the input or weight.
+        shape: Its shape.
+        error: The relative difference in the direction where it comes closest to its bound, or is furthest above.
+        bound: The largest that passes there: the tolerance, and what finite differences lose to rounding.
+    """
 
     name: str
     shape: tuple[int, ...]
     error: float
+    bound: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within its bound; an error that is no number is not."""
+        return self.error <= self.bound
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradients` found.
+    """The gradients that `check_gradients` checked.
 
     Attributes:
-        rows: For each input and weight the largest relative error over the directions.
-        tolerance: The largest error that passes.
+        rows: One for each input and weight.
+        tolerance: The largest relative error that passes, apart from rounding.
     """
 
     rows: tuple[GradientRow, ...]
@@ -44,21 +57,26 @@ class GradientReport:
 
     @property
     def worst(self) -> GradientRow:
-        """The row with the largest error."""
-        return max(self.rows, key=lambda row: row.error)
+        """The row with the largest error, measured by its bound."""
+        return max(self.rows, key=_badness)
 
     @property
     def passed(self) -> bool:
-        """Whether every error is within the tolerance."""
-        return all(row.error <= self.tolerance for row in self.rows)
+        """Whether every error is within its bound."""
+        return all(row.passed for row in self.rows)
 
     def __str__(self) -> str:
+        """A line for each row: its name, the error, the bound, the verdict and the shape."""
         width = max(len(row.name) for row in self.rows)
-        lines = [
-            f"{row.name:<{width}}  {row.error:8.1e}  {'right' if row.error <= self.tolerance else 'WRONG'}  {row.shape}"
+        return "\n".join(
+            f"{row.name:<{width}}  error {row.error:.1e}  bound {row.bound:.1e}  "
+            f"{'right' if row.passed else 'WRONG'}  {row.shape}"
             for row in self.rows
-        ]
-        return "\n".join(lines)
+        )
+
+
+def _badness(row: GradientRow) -> float:
+    return row.error / row.bound if row.error == row.error else float("inf")
 
 
 def check_gradients(
@@ -78,11 +96,11 @@ def check_gradients(
         target: A `keras.Layer`, a model, or a function of tensors. Its value is a tensor or a structure of them.
         inputs: Its input or, for several, a list of them: anything that makes tensors. Integers are left as they are.
         directions: How many random directions to try for each argument.
-        tolerance: The largest relative error that passes.
+        tolerance: The largest relative error that passes, beside what the finite differences lose to rounding.
         seed: Of the random numbers.
 
     Returns:
-        A report with a row per input and trainable weight; `print` shows it.
+        A report with a row per input and trainable weight; `print` shows each error beside its bound.
 
     Raises:
         ValueError: If there is nothing to differentiate by.
@@ -122,7 +140,7 @@ def _compare(
     tolerance: float,
     random: np.random.Generator,
 ) -> GradientReport:
-    """Walks a step forth and back along each argument."""
+    """Returns the report, from a step to either side of each argument."""
     floating = [i for i, argument in enumerate(arguments) if argument.dtype.is_floating and tf.size(argument) > 0]
     if not floating:
         raise ValueError(
@@ -134,7 +152,7 @@ def _compare(
     magnitude = sum(
         float(tf.reduce_sum(tf.abs(tf.cast(y, tf.float64) * g))) for y, g in zip(outputs, weightings, strict=True)
     )
-    rounding = np.finfo(float).eps * magnitude / STEP  # of the finite differences, which is nobody's fault
+    rounding = np.finfo(float).eps * magnitude / STEP  # of the finite differences
 
     def weighted_sum(*values: tf.Tensor) -> tf.Tensor:
         floats = [y for y in tf.nest.flatten(function(*values)) if y.dtype.is_floating]
@@ -151,7 +169,7 @@ def _compare(
         gradient = tf.convert_to_tensor(gradient)  # of a gather it comes as slices
         # Of this size a component is, and so the product with a random direction.
         typical = float(tf.norm(gradient)) / np.sqrt(gradient.shape.num_elements())
-        worst = 0.0
+        found = []
         for _ in range(directions):
             direction = random.normal(size=arguments[i].shape)
             direction /= np.linalg.norm(direction)
@@ -161,8 +179,9 @@ def _compare(
             )
             seen, said = (ahead - behind) / (2 * STEP), float(tf.reduce_sum(gradient * direction))
             scale = max(abs(seen), abs(said), typical, np.finfo(float).tiny)
-            worst = max(worst, (abs(seen - said) - rounding) / scale)
-        rows.append(GradientRow(names[i], tuple(arguments[i].shape), worst))
+            error, bound = abs(seen - said) / scale, tolerance + rounding / scale
+            found.append(GradientRow(names[i], tuple(arguments[i].shape), error, bound))
+        rows.append(max(found, key=_badness))
     return GradientReport(tuple(rows), tolerance)
 
 

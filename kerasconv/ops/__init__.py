@@ -8,18 +8,35 @@ from kerasconv.backend import require_tensorflow
 
 require_tensorflow("kerasconv.ops")
 
-from kerasconv.ops.conv import conv as conv
-from kerasconv.ops.conv import conv_input_gradient as conv_input_gradient
-from kerasconv.ops.conv import conv_kernel_gradient as conv_kernel_gradient
-from kerasconv.ops.conv import conv_transpose as conv_transpose
-from kerasconv.ops.conv import depthwise_conv as depthwise_conv
-from kerasconv.ops.conv import separable_conv as separable_conv
-from kerasconv.ops.global_pool import global_average_pool as global_average_pool
-from kerasconv.ops.global_pool import global_max_pool as global_max_pool
-from kerasconv.ops.padding import pad as pad
-from kerasconv.ops.pool import adaptive_average_pool as adaptive_average_pool
-from kerasconv.ops.pool import adaptive_max_pool as adaptive_max_pool
-from kerasconv.ops.pool import average_pool as average_pool
-from kerasconv.ops.pool import lp_pool as lp_pool
-from kerasconv.ops.pool import max_pool as max_pool
-from kerasconv.ops.unpool import max_unpool as max_unpool
+from kerasconv.ops import algorithms
+from kerasconv.ops.conv import (
+    conv,
+    conv_input_gradient,
+    conv_kernel_gradient,
+    conv_transpose,
+    depthwise_conv,
+    separable_conv,
+)
+from kerasconv.ops.global_pool import global_average_pool, global_max_pool
+from kerasconv.ops.padding import pad
+from kerasconv.ops.pool import adaptive_average_pool, adaptive_max_pool, average_pool, lp_pool, max_pool
+from kerasconv.ops.unpool import max_unpool
+
+__all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
+    "algorithms",
+    "average_pool",
+    "conv",
+    "conv_input_gradient",
+    "conv_kernel_gradient",
+    "conv_transpose",
+    "depthwise_conv",
+    "global_average_pool",
+    "global_max_pool",
+    "lp_pool",
+    "max_pool",
+    "max_unpool",
+    "pad",
+    "separable_conv",
+]

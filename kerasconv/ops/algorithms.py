@@ -11,7 +11,7 @@ differentiate each other. So an algorithm that computes a different product trai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -89,7 +89,8 @@ def choose(
     Raises:
         ValueError: If there is no such algorithm, or it does not take this convolution.
     """
-    algorithm = config.resolve(config.check_algorithm(algorithm, caller))
+    asked = _name(config.check_algorithm(algorithm, caller))
+    algorithm = _name(config.resolve(asked))
     settings = config.settings()
     if isinstance(algorithm, str) and algorithm not in ("auto", "native"):
         p = problem("forward", None, [None] * window.rank, window, groups, channels // groups, 1)
@@ -100,4 +101,9 @@ def choose(
                 f"kernel_size={window.size}, strides={window.strides}, dilation_rate={window.dilation}, "
                 f"pads={window.pads}."
             )
-    return engine_algorithm(algorithm, settings)
+    return engine_algorithm(algorithm, settings, by_setting=asked is not algorithm)
+
+
+def _name(algorithm: Any) -> Any:
+    """Returns the name of one of the algorithms of this module; others unchanged."""
+    return next((name for name, ours in ALGORITHMS.items() if ours is algorithm), algorithm)

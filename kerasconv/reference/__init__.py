@@ -7,12 +7,18 @@ Where the tutorial's own code was at fault, these differ: `pool_backward` honour
 without padding, and shapes that do not fit together are errors.
 """
 
-from kerasconv.reference.activation import rectified as rectified
-from kerasconv.reference.convolution import conv_backward as conv_backward
-from kerasconv.reference.convolution import conv_forward as conv_forward
-from kerasconv.reference.convolution import conv_single_step as conv_single_step
-from kerasconv.reference.convolution import zero_pad as zero_pad
-from kerasconv.reference.pooling import create_mask_from_window as create_mask_from_window
-from kerasconv.reference.pooling import distribute_value as distribute_value
-from kerasconv.reference.pooling import pool_backward as pool_backward
-from kerasconv.reference.pooling import pool_forward as pool_forward
+from kerasconv.reference.activation import rectified
+from kerasconv.reference.convolution import conv_backward, conv_forward, conv_single_step, zero_pad
+from kerasconv.reference.pooling import create_mask_from_window, distribute_value, pool_backward, pool_forward
+
+__all__ = [
+    "conv_backward",
+    "conv_forward",
+    "conv_single_step",
+    "create_mask_from_window",
+    "distribute_value",
+    "pool_backward",
+    "pool_forward",
+    "rectified",
+    "zero_pad",
+]

@@ -110,3 +110,14 @@ def test_sabotage_is_caught(sabotage, wrong):
 
 def test_a_lost_gradient_is_caught():
     assert check_gradients(lambda x: x * tf.stop_gradient(x), X).worst.error == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_report_shows_errors_beside_their_bounds():
+    report = check_gradients(lambda x: x**3, X)
+    (row,) = report.rows
+    assert 0 < row.error < row.bound == pytest.approx(1e-6, rel=0.1)
+    assert str(report) == f"inputs  error {row.error:.1e}  bound 1.0e-06  right  (2, 9, 8, 3)"
+
+
+def test_an_error_that_is_no_number_is_wrong():
+    assert not check_gradients(tf.sqrt, X).passed

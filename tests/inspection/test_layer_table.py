@@ -8,9 +8,10 @@ from keras import layers as stock
 
 from kerasconv import layers as ours
 from kerasconv import models
+from kerasconv.inspection import layer_table, summarise
 from kerasconv.inspection.receptive_field import Reach, of_transposed, of_window
-from kerasconv.models import layer_table, model_info
-from kerasconv.models._info import counted, facts, summarise
+from kerasconv.models import model_info
+from kerasconv.models._info import counted, facts
 from tests.models.test_outside import torchvision_models
 from tests.models.test_zoo import every_model, one_of_each_family
 

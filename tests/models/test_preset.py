@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 import kerasconv
 from kerasconv import models
 from kerasconv.export import Preprocessing
-from kerasconv.models import preset as preset_module
+from kerasconv.models import _preset as preset_module
 from kerasconv.models._network import classifier
 from tests.models.test_zoo import inputs_for, small
 

@@ -24,7 +24,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from kerasconv import models, structure
-from kerasconv.models import entry
+from kerasconv.models import _entry as entry
 
 FOLDER = pathlib.Path(__file__).parent
 SUMS = FOLDER / "SHA256SUMS"
