@@ -4,7 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-zoo test-lowest lint bench cards scoreboard web web-test clean
+.PHONY: run test test-zoo test-lowest lint types imports bench cards scoreboard web web-test clean
 
 run: .venv/installed
 	$(BIN)/kerasconv demo
@@ -23,7 +23,22 @@ test-lowest: .venv-lowest/installed
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(MAKE) types imports
+
+# Mypy and import-linter find modules by their folders: links give `models/` and `export/` the places that they are
+# installed in.
+types imports: .venv/linked
+
+types:
+	cd .venv/linked && ../bin/mypy --config-file ../../pyproject.toml
+
+imports:
+	cd .venv/linked && ../bin/lint-imports ../../pyproject.toml
+
+.PHONY: .venv/linked
+.venv/linked:
+	rm -rf $@ && mkdir -p $@/kerasconv
+	ln -s $(CURDIR)/kerasconv/* $(CURDIR)/models $(CURDIR)/export $@/kerasconv/
 
 # Our speed beside that of others, written to docs/performance.md: hours on two cores. To go on after an interruption,
 # run the command with `--existing skip`; for some of it, see `.venv/bin/python -m benchmarks --help`.

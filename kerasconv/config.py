@@ -76,7 +76,7 @@ _lowered = _Setting("lowered", False)
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operation is computed by, beside its algorithm: the values of the settings of these names."""
+    """Values of the settings of these names: all that decides how an operation is computed, beside its algorithm."""
 
     winograd: bool
     fft: bool

@@ -5,7 +5,7 @@ an `int` where it is known and a scalar integer tensor where it is not; every fo
 that a graph with unknown sizes is built by the same lines as one with known ones.
 
 Notation, per spatial axis: input size `n`, kernel size `k`, dilation `d`, stride `s`, pads `lo` and `hi`,
-extent `e = (k - 1) d + 1` (the input cells that a window spans), output size `o = (n + lo + hi - e) // s + 1`.
+extent `e = (k - 1) d + 1` (the input elements that a window spans), output size `o = (n + lo + hi - e) // s + 1`.
 The tutorial's formula is the case `d = 1`, `lo = hi = pad`.
 """
 
@@ -27,10 +27,10 @@ class Window:
     """A window that slides over the spatial axes of a tensor: everything about it that is not data.
 
     Attributes:
-        size: Cells of the window (taps) along each spatial axis.
-        strides: Input cells between neighbouring positions of the window.
-        dilation: Input cells between neighbouring taps of the window.
-        pads: Cells added before and after each spatial axis.
+        size: Elements of the window (taps) along each spatial axis.
+        strides: Input elements between neighbouring positions of the window.
+        dilation: Input elements between neighbouring taps of the window.
+        pads: Elements added before and after each spatial axis.
     """
 
     size: tuple[int, ...]
@@ -45,12 +45,12 @@ class Window:
 
     @property
     def extent(self) -> tuple[int, ...]:
-        """Input cells that the window spans along each axis: `(k - 1) d + 1`."""
+        """Input elements that the window spans along each axis: `(k - 1) d + 1`."""
         return tuple(extent(k, d) for k, d in zip(self.size, self.dilation, strict=True))
 
     @property
     def uniform(self) -> bool:
-        """Whether the window is known never to see padding, so that all its positions have equally many elements."""
+        """True if the window is known never to see padding, so that all its positions have equally many elements."""
         return all(is_zero(side) for pair in self.pads for side in pair)
 
     @property
@@ -60,7 +60,7 @@ class Window:
 
     @property
     def moving(self) -> tuple[bool, ...]:
-        """For each axis whether the window does more than to see each element once."""
+        """For each axis, true if the window does more than see each element once."""
         axes = zip(self.size, self.strides, self.pads, strict=True)
         return tuple(k > 1 or s > 1 or not all(map(is_zero, pair)) for k, s, pair in axes)
 
@@ -104,7 +104,7 @@ class Window:
         )
 
     def tensorflow_padding(self, sizes: Sequence[Size]) -> tuple[str, Pads]:
-        """How to ask one of TensorFlow's own kernels for this window.
+        """Padding arguments of TensorFlow's own kernels for this window.
 
         Returns:
             `"SAME"`, where that gives these pads, else `"VALID"`; and the pads that are left to add beforehand.
@@ -117,17 +117,17 @@ class Window:
 
 @dataclass(frozen=True)
 class AdaptiveWindow:
-    """Windows that share out an axis: position `i` of `o` on `n` cells has `floor(i n / o)` to `ceil((i + 1) n / o)`.
+    """Windows that divide an axis: of `n` elements position `i` of `o` sees `floor(i n / o)` to `ceil((i + 1) n / o)`.
 
-    Neighbouring windows may overlap by one cell, and may differ in size by one. The windows in which a cell lies are
-    given by the same formula with `n` and `o` exchanged, so that reading and its transpose have one form.
+    Neighbouring windows may overlap by one element, and may differ in size by one. The windows that see an element are
+    given by the same formula with `n` and `o` exchanged, so that reading and its adjoint have one form.
 
     Source: the documentation of PyTorch's `AdaptiveAvgPool2d` leaves the formula open; it is `start_index` and
     `end_index` in its `aten/src/ATen/native/AdaptivePooling.h`.
 
     Attributes:
         positions: Windows along each axis, which is the size of the output.
-        sizes: Cells along each axis.
+        sizes: Elements along each axis.
     """
 
     positions: tuple[int, ...]
@@ -140,12 +140,14 @@ class AdaptiveWindow:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Cells of the largest window along each axis."""
-        return tuple(max(len(cells) for cells in shares(n, o)) for n, o in zip(self.sizes, self.positions, strict=True))
+        """Elements of the largest window along each axis."""
+        return tuple(
+            max(len(elements) for elements in shares(n, o)) for n, o in zip(self.sizes, self.positions, strict=True)
+        )
 
     @property
     def uniform(self) -> bool:
-        """Whether all windows are of one size."""
+        """True if all windows are of one size."""
         return all(n % o == 0 for n, o in zip(self.sizes, self.positions, strict=True))
 
     @property
@@ -159,7 +161,7 @@ class AdaptiveWindow:
 
 
 def shares(n: int, o: int) -> list[range]:
-    """The cells of each of the `o` windows among which an `AdaptiveWindow` shares out `n` cells."""
+    """The elements of each of the `o` windows among which an `AdaptiveWindow` shares out `n` elements."""
     return [range(i * n // o, -(-(i + 1) * n // o)) for i in range(o)]
 
 
@@ -211,7 +213,7 @@ def window(
         if isinstance(n, int) and isinstance(lo, int) and isinstance(hi, int) and n + lo + hi < e:
             raise ValueError(
                 f"{caller}: the window must fit into the padded input. Computed output size would be zero or negative. "
-                f"Along spatial axis {axis} it spans {e} cells and the padded input has {n + lo + hi}. "
+                f"Along spatial axis {axis} it spans {e} elements and the padded input has {n + lo + hi}. "
                 f"Received: {size_name}={size}, dilation_rate={dilation}, padding={padding!r}, "
                 f"spatial sizes {tuple(sizes)}."
             )
@@ -230,7 +232,7 @@ def pool_window(
 ) -> Window:
     """As `window`, for pooling: the stride is by default the size, and no window may see padding alone.
 
-    With `ceil_mode` the pads after grow so that cells at the end get a window which the stride would have left out,
+    With `ceil_mode` the pads after grow so that elements at the end get a window which the stride would have left out,
     unless that window would see padding alone. This is PyTorch's rule: the last window must start in the input or in
     the padding before it.
 
@@ -245,7 +247,7 @@ def pool_window(
         if any(isinstance(side, int) and side >= e for side in pair):
             raise ValueError(
                 f"{caller}: each pad must be smaller than the window, so that no window sees padding alone. Along "
-                f"spatial axis {axis} the window spans {e} cells. Received: pool_size={result.size}, "
+                f"spatial axis {axis} the window spans {e} elements. Received: pool_size={result.size}, "
                 f"dilation_rate={result.dilation}, padding={padding!r}."
             )
     if ceil_mode:
@@ -258,7 +260,10 @@ def pool_window(
 
 
 def _completion(rest: Size, s: int, limit: Size) -> Size:
-    """Cells that a row misses for one more position, if fewer than `limit`, else zero; `rest` follow the first one."""
+    """Returns the elements that an axis lacks for one more position, if fewer than `limit`, else zero.
+
+    Behind its first position the axis has `rest` elements.
+    """
     missing = (s - rest % s) % s
     room = limit - missing
     return missing * (positive(room) - positive(room - 1))  # the difference is 1 where there is room, else 0
@@ -280,7 +285,7 @@ def transposed_window(
     Let `(o - 1) s + e` be the length that `o` inputs write to. A transposed convolution crops it before and after; by
     how much is what its padding says:
 
-    - whole numbers: as many cells as the convolution padded, less `output_padding` after, as in PyTorch;
+    - whole numbers: as many elements as the convolution padded, less `output_padding` after, as in PyTorch;
     - `"valid"`: nothing, and appends `output_padding`, by default what a stride beyond the kernel leaves out;
     - `"same"`: what makes the length `o s`, or with `output_padding` `(o - 1) s + e % 2 + output_padding`, as in Keras.
 
@@ -289,7 +294,7 @@ def transposed_window(
         rank: The number of spatial axes.
         strides: Step of the window.
         padding: `"valid"`, `"same"`, or whole numbers as in `standardize_padding`.
-        output_padding: Cells by which the output is longer at the end.
+        output_padding: Elements by which the output is longer at the end.
         dilation: Distance of neighbouring taps.
         size_name: What the caller's user calls `size`, for the error message.
         caller: Who asks, for the error message.
@@ -376,12 +381,12 @@ def adaptive_window(output_size: Any, sizes: Sequence[Size], caller: str = "adap
 
 
 def extent(k: int, d: int) -> int:
-    """Input cells that `k` taps at distance `d` span."""
+    """Input elements that `k` taps at distance `d` span."""
     return (k - 1) * d + 1
 
 
 def same_pads(n: Size, e: int, s: int) -> tuple[Size, Size]:
-    """Pads of `"same"`: `ceil(n / s)` outputs, with the odd cell after, as TensorFlow does.
+    """Pads of `"same"`: `ceil(n / s)` outputs, with the odd element after, as TensorFlow does.
 
     With stride 1 they do not depend on `n`, so they are known even where `n` is not.
     """
@@ -394,7 +399,7 @@ def same_pads(n: Size, e: int, s: int) -> tuple[Size, Size]:
 
 
 def is_zero(a: Size) -> bool:
-    """Whether a size is known to be zero."""
+    """Returns whether a size is known to be zero."""
     return isinstance(a, int) and a == 0
 
 
@@ -426,7 +431,7 @@ def standardize_padding(padding: Any, rank: int, caller: str, *, causal: bool = 
 
     Ints mean what they mean in `keras.layers.ZeroPadding1D`, `2D` and `3D`: one int pads every side of every
     axis; one int per axis pads both sides of that axis; a pair pads before and after. In one dimension `(1, 2)`
-    is therefore one cell before and two after.
+    is therefore one element before and two after.
 
     Raises:
         ValueError: If it is none of these, or `"causal"` with more than one spatial axis or if not `causal`.
@@ -474,7 +479,7 @@ def standardize_data_format(data_format: Any, caller: str) -> str:
 
 
 def is_int(value: Any) -> bool:
-    """Whether a value is an integer, of Python or NumPy, and no truth value."""
+    """Returns whether a value is an integer, of Python or NumPy, and no truth value."""
     return hasattr(value, "__index__") and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0
 
 

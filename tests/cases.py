@@ -69,7 +69,7 @@ WINDOWS = [
     Case((9,), (4,)),
     Case((9,), (3,), strides=2, padding="same"),
     Case((10,), (3,), strides=2, padding="same"),
-    Case((9,), (2,), strides=3),  # stride beyond the kernel: some cells are never seen
+    Case((9,), (2,), strides=3),  # stride beyond the kernel: some elements are never seen
     Case((11,), (3,), strides=2, padding=(3, 1), dilation=2),
     Case((11,), (3,), strides=3, dilation=3, padding=4),
     Case((7, 9), (3, 2)),

@@ -104,7 +104,7 @@ def test_a_window_that_does_not_fit():
     with pytest.raises(ValueError) as error:
         geometry.window((3, 4), (5, 6), dilation=(1, 3), padding=((0, 0), (1, 2)), caller="conv")
     assert str(error.value) == (
-        "conv: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 1 it spans 10 cells and the padded input "
+        "conv: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 1 it spans 10 elements and the padded input "
         "has 9. Received: kernel_size=(3, 4), dilation_rate=(1, 3), padding=((0, 0), (1, 2)), spatial sizes (5, 6)."
     )
 

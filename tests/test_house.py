@@ -1,36 +1,25 @@
-"""The house rules: which way imports run, what importing costs, and that every example in a docstring runs."""
+"""The house rules: how much there is to read, what importing costs, and that every example in a docstring runs.
+
+The direction of imports is checked by `make imports`.
+"""
 
 import ast
 import doctest
 import importlib
+import inspect
+import os
 import pathlib
+import pydoc
 import subprocess
 import sys
 
 import pytest
 
 import kerasconv
+from tests.reading_path import PATHS, reading_path
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = {"kerasconv": ROOT / "kerasconv", "kerasconv.models": ROOT / "models", "kerasconv.export": ROOT / "export"}
-
-# What each part may import of this package. `kerasconv` itself is for its version alone.
-MAY_IMPORT = {
-    "kerasconv": set(),
-    "kerasconv.explain": {"ops"},
-    "kerasconv.gradients": set(),
-    "kerasconv.interop": {"geometry", "layers"},
-    "kerasconv.backend": set(),
-    "kerasconv.config": set(),
-    "kerasconv.geometry": set(),
-    "kerasconv.reference": {"geometry"},
-    "kerasconv.ops": {"backend", "config", "geometry"},
-    "kerasconv.layers": {"backend", "config", "geometry", "ops"},
-    "kerasconv.models": {"export", "geometry", "interop", "layers"},
-    "kerasconv.export": {"config", "geometry", "interop", "ops"},
-    "kerasconv.cli": {"export", "layers", "models", "train"},
-    "kerasconv.train": {"export", "layers", "models"},
-}
 
 
 def modules():
@@ -40,64 +29,82 @@ def modules():
             yield ".".join(part for part in parts if part != "__init__"), file
 
 
-def part_of(module):
-    return max((part for part in MAY_IMPORT if module == part or module.startswith(f"{part}.")), key=len)
-
-
-def imported(file):
-    """The parts of this package that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "kerasconv":
-            names = [f"kerasconv.{alias.name}" for alias in node.names]
-        else:
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        for name in names:
-            first, *rest = name.split(".")
-            if first == "kerasconv" and rest:
-                yield rest[0]
-
-
-@pytest.mark.parametrize(("module", "file"), list(modules()), ids=[m for m, _ in modules()])
-def test_imports_run_one_way(module, file):
-    part = part_of(module)
-    own = part.removeprefix("kerasconv.")
-    assert set(imported(file)) - {own} <= MAY_IMPORT[part]
-
-
 @pytest.mark.parametrize("module", [m for m, _ in modules() if m not in ("kerasconv.cli.__main__",)])
 def test_examples_in_docstrings(module):
     found = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert found.failed == 0
 
 
+PUBLIC = ("ops", "layers", "models", "export", "reference", "config", "interop", "inspection", "train")
+
+# Classes that hold what a function returns or raises, and two ways to name an algorithm: their examples are that of the
+# function.
+SHOWN_ELSEWHERE = {
+    *("Entry", "Explanation", "ExplanationRow", "ExportError", "GradientReport", "GradientRow", "ModelInfo"),
+    *("ParityReport", "PresetInfo", "Row", "Settings", "Summary"),
+}
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_public_names_are_listed_and_have_an_example(room):
+    module = importlib.import_module(f"kerasconv.{room}")
+    assert list(module.__all__) == sorted(set(module.__all__))
+    public = {name: getattr(module, name) for name in module.__all__}
+    own = {name for name, value in public.items() if getattr(value, "__module__", "").startswith("kerasconv")}
+    lacking = {name for name in own - SHOWN_ELSEWHERE if ">>> " not in (inspect.getdoc(public[name]) or "")}
+    assert lacking == set()
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_help_lists_the_public_names(room):
+    module = importlib.import_module(f"kerasconv.{room}")
+    text = pydoc.render_doc(module, renderer=pydoc.plaintext)
+    assert [name for name in module.__all__ if name not in text] == []
+
+
+@pytest.mark.parametrize(("module", "file"), list(modules()), ids=[m for m, _ in modules()])
+def test_docstrings_lead_with_a_noun_or_a_verb(module, file):
+    riddles = [
+        f"{node.lineno}: {text.splitlines()[0]}"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node))
+        if text.split()[0].lower() in ("what", "which", "whether", "how", "where", "who", "whose", "that")
+    ]
+    assert riddles == []
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "kerasconv/arithmetic").glob("*.py")), ids=lambda file: file.name)
+def test_arithmetic_knows_nothing_of_the_engine(file):
+    """No compilation, cache, mode, cost or workspace: the engine puts these around the arithmetic, in one place."""
+    tree = ast.parse(file.read_text())
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    decorators = {ast.unparse(d) for node in ast.walk(tree) for d in getattr(node, "decorator_list", [])}
+    allowed = {"tf.custom_gradient", "dataclass(frozen=True)", "property", "staticmethod", "classmethod"}
+    assert decorators <= allowed
+    unwanted = {
+        "executing_eagerly",
+        "lru_cache",
+        "cache",
+        "tf.function",
+        "jit_scope",
+        "hasattr",
+        "getattr",
+        "Workspace",
+    }
+    assert [name for name in names if name in unwanted or name.split(".")[-1] in unwanted] == []
+
+
 @pytest.mark.parametrize(
-    "module",
-    [
-        "kerasconv.ops",
-        "kerasconv.layers",
-        "kerasconv.models",
-        "kerasconv.export",
-        "kerasconv.reference",
-        "kerasconv.config",
-    ],
+    ("algorithm", "lines", "files"), [("direct", 350, 6), ("gemm", 350, 6), ("auto, where it takes winograd", 500, 9)]
 )
-def test_every_public_name_has_an_example(module):
-    public = vars(importlib.import_module(module))
-    lacking = [
-        name
-        for name, value in public.items()
-        if callable(value) and not name.startswith("_") and getattr(value, "__module__", "").startswith("kerasconv")
-        and name not in ("ExportError", "ParityReport", "check_algorithm", "get_algorithm", "lowered", "resolve", "require_tensorflow", "Entry", "ModelInfo", "PresetInfo", "Row", "set_algorithm", "algorithm")
-        and ">>> " not in (value.__doc__ or "")
-    ]  # fmt: skip
-    assert lacking == []
+def test_an_algorithm_can_be_read(algorithm, lines, files):
+    found = reading_path(*PATHS[algorithm])
+    assert sum(found.values()) <= lines
+    assert len(found) <= files
 
 
 def python(script, **environment):
-    import os
-
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, **environment}
     )

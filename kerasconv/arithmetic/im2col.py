@@ -72,5 +72,5 @@ def _matrices(w: tf.Tensor, groups: int) -> tf.Tensor:
 
 
 def _is_copy(window: Window) -> bool:
-    """Whether what the window sees is the padded input, position by position."""
+    """Returns whether the window sees the padded input, position by position."""
     return math.prod(window.size) == 1 and max(window.strides) == 1

@@ -110,7 +110,7 @@ class _Phases:
 
 
 def _is_depthwise(window: Window, groups: int, channels: int) -> bool:
-    """Whether TensorFlow's depthwise kernels take this: one channel a group, two dimensions, one stride."""
+    """Returns whether TensorFlow's depthwise kernels take this: one channel a group, two dimensions, one stride."""
     return groups > 1 and channels == 1 and window.rank == 2 and len(set(window.strides)) == 1
 
 

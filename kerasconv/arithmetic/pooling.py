@@ -13,7 +13,7 @@ With all masks true they are the pair for sums. Of several equal maxima the firs
 or the like, and the last stage the first row, which together is the first in row-major order. This generalises the
 tutorial's `create_mask_from_window` and `distribute_value`.
 
-`run(function, *arguments)` is how a function of tensors is to be run, which is for `kerasconv.engine` to say.
+`run(function, *arguments)` runs a function of tensors; `kerasconv.engine` passes one that fuses it.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def _spread_out(*arguments: Any) -> tf.Tensor:
 
 
 def sees_all(window: AnyWindow, x: tf.Tensor) -> bool:
-    """Whether the window has one position in `x`, at which it sees all elements and nothing else."""
+    """Returns whether the window has one position in `x`, at which it sees all elements and nothing else."""
     sizes = tuple(x.shape.as_list()[1:-1])
     return isinstance(window, Window) and window.uniform and window.size == window.extent == sizes
 

@@ -1,4 +1,4 @@
-"""How the arithmetic is run: fused, in chunks, by the algorithm that should be fastest. One may skip this.
+"""Runs the arithmetic: fused, in chunks, by the algorithm that should be fastest. A first reading may skip this.
 
 It rests on measurements of TensorFlow and XLA, which `python -m benchmarks.tricks` and
 `python -m benchmarks.algorithms` repeat. `convolution.py` and `pooling.py` put it around the arithmetic; the other

@@ -1,4 +1,4 @@
-"""Which algorithm computes an operation: what `algorithm="auto"` does, and what a name leaves to choose.
+"""The choice of an algorithm for each operation, by `algorithm="auto"` or within a name.
 
 Each candidate of `kerasconv.engine.costs` estimates its own time, for the problem and for its adjoint, and the least
 estimate counts. `native` is never chosen by `auto`; `winograd` only in float32 (and what is widened to it) and where it
@@ -28,14 +28,14 @@ _WORTH_ITS_DIGITS = 0.87  # of the time of the next best: for more, winograd is 
 
 @dataclass(frozen=True)
 class Plan:
-    """How an operation is computed.
+    """The way to compute an operation.
 
     Attributes:
-        candidate: By which candidate.
-        problem: Which problem it is handed: the one that was asked for, or the adjoint.
-        chunks: How that is cut.
+        candidate: The algorithm, with its costs.
+        problem: The problem that it is handed: the one that was asked for, or the adjoint.
+        chunks: The sizes that this is cut into.
         milliseconds: The estimate of each candidate, by its name.
-        refusals: Why others are none.
+        refusals: The reason why each of the others is not a candidate, by its name.
     """
 
     candidate: Candidate
@@ -47,14 +47,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which algorithm was chosen for a problem.
+    """The algorithm that was chosen for a problem.
 
     Attributes:
         problem: The problem.
         chosen: The name of the algorithm.
         milliseconds: The estimate of each candidate, if there were several.
-        refusals: Why the others are none.
-        chunks: Into how many chunks the problem is cut to stay within the limit of memory.
+        refusals: The reason why each of the others is not a candidate, by its name.
+        chunks: The number of chunks that the problem is cut into to stay within the memory limit.
         adjoint: Whether it is handed the adjoint problem.
         scope: The name scope in which the convolution stands, which ends with the name of its layer.
         reason: What named the algorithm, where it was not left to `auto`: the layer or call, or a setting.
@@ -152,5 +152,5 @@ def _passed_over(candidate: Candidate, p: Problem, dtype: tf.DType, settings: Se
 
 
 def _hashable(p: Problem) -> bool:
-    """Whether a problem can be told from others: not where its pads are tensors."""
+    """Returns whether a problem can be a key of the cache: not where its pads are tensors."""
     return all(isinstance(side, int) for pair in p.window.pads for side in pair)

@@ -30,11 +30,11 @@ _Chunk = Callable[[Size, Size, tf.Tensor], _Result]
 
 @dataclass(frozen=True)
 class Chunks:
-    """How an operation is cut.
+    """Sizes of the chunks that an operation is cut into.
 
     Attributes:
-        examples: How many examples are done at a time; `None` if all.
-        rows: Of one example, how many output positions along its first axis; `None` if all.
+        examples: The number of examples in a chunk; `None` for all.
+        rows: The number of output positions along the first axis of an example; `None` for all.
     """
 
     examples: int | None = None

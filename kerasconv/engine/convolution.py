@@ -54,7 +54,7 @@ def refusal(name: str, p: Problem, settings: Settings) -> str | None:
 
 @dataclass(frozen=True)
 class _Named:
-    """What a name stands for. Each operation is planned for its sizes, then run as planned."""
+    """The algorithm of a name. Each operation is planned for its sizes, then run as planned."""
 
     name: str
     settings: Settings | None

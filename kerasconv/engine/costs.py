@@ -1,4 +1,4 @@
-"""What each algorithm takes: the table from which `auto` chooses.
+"""Time and memory of each algorithm: the table from which `auto` chooses.
 
 The rates are those of two cores of a current server processor, in float32, and the factors were fitted to measurements
 that `python -m benchmarks.algorithms` repeats. Only the order of the estimates matters.
@@ -31,18 +31,18 @@ _WINOGRAD_LIVE = 2.4  # transformed outputs that are there at the same time
 
 @dataclass(frozen=True)
 class Candidate:
-    """An algorithm, and what it takes.
+    """An algorithm with its costs.
 
     Attributes:
-        name: What it is asked for by.
+        name: The name by which it is asked for.
         algorithm: The three operations.
-        seconds: About how long it takes.
-        workspace: What it stores beside its tensors.
-        refusal: Why it does not take a window and so many channels in a group, if it does not.
-        fused: What of it is better compiled.
-        pads_first: Whether to pad the input in an operation of its own, since a compiler takes twice as long for a
-            gather that has to make the pads.
-        row_step: How many rows it makes at once.
+        seconds: Estimates the time of a problem.
+        workspace: Estimates the memory of a problem, beside its tensors.
+        refusal: Returns the reason why it cannot take a window, groups and channels of a group, or `None` if it can.
+        fused: Returns the part of it that is better compiled.
+        pads_first: Pads the input in an operation of its own if true, since a compiled gather that makes the pads takes
+            twice as long.
+        row_step: The number of rows that it computes at once.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How functions of the arithmetic are run, so that passes over memory become one.
+"""Fusion: runs functions of the arithmetic so that their passes over memory become one.
 
 Gathers, sums and products of single taps each read and write whole tensors, and on a CPU that takes longer than the
 arithmetic: five to ten times as long as one loop that does all of it. XLA makes that loop. It is asked for in the way
@@ -31,7 +31,7 @@ from tensorflow.python.framework.config import is_op_determinism_enabled
 
 
 class Fused(enum.Enum):
-    """What of a function is compiled, beside matrix products.
+    """The part of a function that is compiled; matrix products never are.
 
     `COLUMNS` leaves two things out that a loop over few channels had better not do: compute a table of indices, which
     as a constant is read faster, and reshape, since it then runs in the order of the new shape and takes twice as long.
@@ -97,7 +97,7 @@ def _marked(function: _Function, arguments: Sequence[Any], fused: Fused) -> tf.T
 
 
 def _is_compiled(fused: Fused, node: Any) -> bool:
-    """Whether XLA is to compile an operation.
+    """Returns whether XLA is to compile an operation.
 
     Not if it is a matrix product; nor if it reshapes what is not compiled, which costs nothing there and here would be
     a copy.
@@ -113,7 +113,7 @@ def _is_compiled(fused: Fused, node: Any) -> bool:
 
 
 def _is_product(operation: tf.Operation) -> bool:
-    """Whether an operation is a matrix product, or only reshapes one."""
+    """Returns whether an operation is a matrix product, or only reshapes one."""
     while operation.type in ("Reshape", "Identity"):
         operation = operation.inputs[0].op
     return operation.type in _PRODUCTS

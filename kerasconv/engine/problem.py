@@ -50,7 +50,7 @@ class Problem:
 
     @property
     def depthwise(self) -> bool:
-        """Whether each group has one input channel only."""
+        """True if each group has one input channel only."""
         return self.groups > 1 and self.channels == 1
 
     @property
@@ -71,11 +71,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Numbers that an algorithm stores beside its tensors.
+    """The numbers that an algorithm stores beside its tensors.
 
     Attributes:
-        per_example: For each example.
-        fixed: Whatever the number of examples: for the kernel in another form.
+        per_example: Those for each example.
+        fixed: Those for the kernel in another form, whatever the number of examples.
     """
 
     per_example: float = 0

@@ -104,12 +104,12 @@ def explain_algorithm(function: Callable[..., Any], *inputs: Any) -> Explanation
     if not inputs:
         raise ValueError("explain_algorithm: an array or a shape is needed for each argument. Received: none.")
     specs = [_spec(x) for x in inputs]
-    is_layer = isinstance(function, keras.layers.Layer)
-    if is_layer and not function.built:
-        function.build(*(spec.shape.as_list() for spec in specs))
+    layer: Any = function if isinstance(function, keras.layers.Layer) else None
+    if layer and not layer.built:
+        layer.build(*(spec.shape.as_list() for spec in specs))
 
     def with_gradients(*tensors: tf.Tensor) -> Any:
-        weights = [w.value for w in function.trainable_weights] if is_layer else []
+        weights = [w.value for w in layer.trainable_weights] if layer else []
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             outputs = keras.tree.flatten(function(*tensors))
@@ -117,10 +117,10 @@ def explain_algorithm(function: Callable[..., Any], *inputs: Any) -> Explanation
 
     with choices() as found:
         graph = tf.function(with_gradients, autograph=False).get_concrete_function(*specs).graph
-    names = [(function.name,), *structure.names_on_path(function)] if is_layer else []
+    names = [(layer.name,), *structure.names_on_path(layer)] if layer else []
     rows = [ExplanationRow(_layer(c.scope, names), c.problem.operation, c.chosen, _reason(c), c) for c in found]
     rows += _stock_rows(graph, names, found)
-    kind = f"{function.name!r} ({type(function).__name__})" if is_layer else getattr(function, "__name__", "It")
+    kind = f"{layer.name!r} ({type(layer).__name__})" if layer else getattr(function, "__name__", "It")
     return Explanation(kind, tuple(rows))
 
 

@@ -39,7 +39,7 @@ class GradientRow:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within its bound; an error that is no number is not."""
+        """True if the error is within its bound; an error that is NaN is not."""
         return self.error <= self.bound
 
 
@@ -62,7 +62,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every error is within its bound."""
+        """True if every error is within its bound."""
         return all(row.passed for row in self.rows)
 
     def __str__(self) -> str:

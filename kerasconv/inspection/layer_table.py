@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -41,17 +41,17 @@ class Row:
         kind: Its class, such as `"Conv2D"`.
         output_shape: Shape of its (first) output, without the batch.
         parameters: How many it has; zero where it is applied again.
-        trained: How many of them are trained.
+        trained: The number of them that are trained.
         macs: Multiply-adds for one input, those of kernels alone: the bias, normalisation, activation, pooling and
             additions cost none. `None` if a size is not known, or the layer has a kernel that this package does not
             know the arithmetic of.
-        receptive_field: How many cells of the model's input a cell of the output sees along each spatial axis, padding
+        receptive_field: Elements of the model's input that an output element sees along each spatial axis, padding
             included; `None` if it sees all of it. Global pooling on a branch, as in squeeze-and-excitation, is left
             out where a local branch goes on: see `global_context`.
-        stride: Cells of the model's input between two neighbouring cells of the output.
-        global_context: Whether a global pooling on a branch lets each cell see the whole input, beside its receptive
+        stride: Elements of the model's input between two neighbouring elements of the output.
+        global_context: True if a global pooling on a branch lets each element see the whole input, beside its receptive
             field.
-        depth: How many kernels the longest path from the input to this layer goes through.
+        depth: Kernels on the longest path from the input to this layer.
         elements: Numbers in all its outputs, for one input; `None` if a size is not known.
         layer: The layer.
         inputs: The rows that it takes its inputs from, as indices; -1 is an input of the model.
@@ -76,7 +76,7 @@ def layer_table(model: keras.Model) -> list[Row]:
     """The layers of a model, in the order in which it applies them.
 
     Layers of Keras and ours are treated alike. Nested models are walked. An operation that is not known here is taken
-    to work cell by cell if it keeps the shape of its input, and to see everything if it does not.
+    to work element by element if it keeps the shape of its input, and to see everything if it does not.
 
     Args:
         model: A functional or Sequential model that has been built.
@@ -105,16 +105,16 @@ def layer_table(model: keras.Model) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class _Map:
-    """What is known of a tensor.
+class _Tensor:
+    """Shape, receptive field and depth of a tensor.
 
     Attributes:
         shape: Its shape, with the batch.
-        axes: For each axis but the batch, the axis of the input that it goes along and what it sees of that; `None` for
-            channels, and for what sees everything.
-        sees_all: Whether each cell sees the whole input, by whatever way.
+        axes: For each axis but the batch, the part that it sees of the input along that axis; `None` for channels, and
+            where it sees everything.
+        sees_all: True if each position sees the whole input, on whatever path.
         depth: Kernels on the longest path to it.
-        row: The row that gives it.
+        row: The index of the row whose output it is.
     """
 
     shape: Shape
@@ -132,17 +132,17 @@ class _Walk:
         self._channel_axis = channel_axis
         self._counted: set[int] = set()
 
-    def input(self, shape: Any) -> _Map:
+    def input(self, shape: Any) -> _Tensor:
         axes: list[Reach | None] = [Reach()] * (len(shape) - 1)
         if axes:
             axes[self._channel_axis] = None
-        return _Map(tuple(shape), tuple(axes))
+        return _Tensor(tuple(shape), tuple(axes))
 
-    def run(self, graph: keras.Model, inputs: list[_Map], prefix: str) -> list[_Map]:
+    def run(self, graph: keras.Model, inputs: list[_Tensor], prefix: str) -> list[_Tensor]:
         as_built = all(tuple(t.shape) == given.shape for t, given in zip(graph.inputs, inputs, strict=True))
 
-        def visit(node: Any, args: Any, kwargs: Any) -> list[_Map]:
-            sources = [source for source in keras.tree.flatten((args, kwargs)) if isinstance(source, _Map)]
+        def visit(node: Any, args: Any, kwargs: Any) -> list[_Tensor]:
+            sources = [source for source in keras.tree.flatten((args, kwargs)) if isinstance(source, _Tensor)]
             inner = structure.graph(node.operation)
             if inner is not None:
                 return self.run(inner, sources, f"{prefix}{node.operation.name}/")
@@ -151,7 +151,7 @@ class _Walk:
 
         return structure.run_nodes(graph, inputs, visit)
 
-    def _apply(self, layer: Any, sources: list[_Map], shapes: list[Shape], prefix: str) -> list[_Map]:
+    def _apply(self, layer: Any, sources: list[_Tensor], shapes: list[Shape], prefix: str) -> list[_Tensor]:
         kernels = _kernels(layer)
         depth = max((source.depth for source in sources), default=0) + len(kernels)
         sees_all, outputs = any(source.sees_all for source in sources), []
@@ -159,11 +159,13 @@ class _Walk:
             axes = _axes(layer, sources, shape)
             if axes is None:
                 sees_all, axes = True, (None,) * (len(shape) - 1)
-            outputs.append(_Map(shape, axes, sees_all or _mixes_all(layer), depth, len(self.rows)))
+            outputs.append(_Tensor(shape, axes, sees_all or _mixes_all(layer), depth, len(self.rows)))
         self._add_row(layer, sources, outputs, kernels, prefix)
         return outputs
 
-    def _add_row(self, layer: Any, sources: list[_Map], outputs: list[_Map], kernels: list[Any], prefix: str) -> None:
+    def _add_row(
+        self, layer: Any, sources: list[_Tensor], outputs: list[_Tensor], kernels: list[Any], prefix: str
+    ) -> None:
         first = outputs[0]
         local = [reach for reach in first.axes if reach is not None]
         counted = id(layer) in self._counted or not isinstance(layer, keras.Layer)
@@ -181,7 +183,7 @@ class _Walk:
                 stride=tuple(reach.stride for reach in local) or None,
                 global_context=first.sees_all and bool(local),
                 depth=first.depth,
-                elements=None if None in sizes else sum(sizes),
+                elements=_total(sizes),
                 layer=layer,
                 inputs=tuple(dict.fromkeys(source.row for source in sources)),
             )
@@ -189,7 +191,7 @@ class _Walk:
 
 
 def channel_axis(model: keras.Model) -> int:
-    """Which axis of the input, not counting the batch, has the channels: what the first layer says that says it."""
+    """Returns the axis of the channels, not counting the batch, by the first layer that has a data format."""
     formats = (getattr(layer, "data_format", None) for _, layer in structure.walk(model))
     return 0 if next(filter(None, formats), "channels_last") == "channels_first" else -1
 
@@ -198,14 +200,14 @@ def _inferred(node: Any, args: Any, kwargs: Any) -> list[Shape]:
     """Returns the shapes of what a node gives, of a nested model called on another shape than it was built with."""
     dtypes = iter([tensor.dtype for tensor in node.input_tensors])
     symbolic = keras.tree.map_structure(
-        lambda x: keras.KerasTensor(x.shape, next(dtypes)) if isinstance(x, _Map) else x, (args, kwargs)
+        lambda x: keras.KerasTensor(x.shape, next(dtypes)) if isinstance(x, _Tensor) else x, (args, kwargs)
     )
     outputs = node.operation.compute_output_spec(*symbolic[0], **symbolic[1])
     return [tuple(t.shape) for t in keras.tree.flatten(outputs)]
 
 
 def _kernels(layer: Any) -> list[Any]:
-    """The kernels of a layer, one after the other. One number for each channel is a scale, as normalisation has it."""
+    """Returns the kernels of a layer, in order. One number for each channel is a scale, as normalisation has it."""
     if isinstance(layer, SEPARABLE):
         return [layer.depthwise_kernel, layer.pointwise_kernel]
     if isinstance(layer, DEPTHWISE) and math.prod(layer.kernel_size) * layer.depth_multiplier == 1:
@@ -218,7 +220,7 @@ def _kernels(layer: Any) -> list[Any]:
 _NO_KERNEL = (keras.layers.PReLU, keras.layers.Embedding, keras.layers.Normalization)
 
 
-def _macs(layer: Any, kernels: list[Any], sources: list[_Map], output: _Map) -> int | None:
+def _macs(layer: Any, kernels: list[Any], sources: list[_Tensor], output: _Tensor) -> int | None:
     if not kernels:
         return 0
     if isinstance(layer, (CONVOLUTION, DEPTHWISE, SEPARABLE, TRANSPOSED)):
@@ -241,7 +243,13 @@ def _data_format(layer: Any) -> str:
 
 
 def _product(sizes: Shape) -> int | None:
-    return None if None in sizes else math.prod(sizes)
+    known = [n for n in sizes if n is not None]
+    return math.prod(known) if len(known) == len(sizes) else None
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [n for n in counts if n is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _count(variables: list[Any]) -> int:
@@ -253,15 +261,15 @@ def _without_seeds(variables: list[Any]) -> list[Any]:
 
 
 def _mixes_all(layer: Any) -> bool:
-    """Whether a layer that keeps the shape lets each cell see all others, by a mean over them."""
+    """Returns whether a layer that keeps the shape lets each position see all others, by a mean over them."""
     return isinstance(layer, keras.layers.GroupNormalization)
 
 
 Axes = tuple[Reach | None, ...]
 
 
-def _axes(layer: Any, sources: list[_Map], shape: Shape) -> Axes | None:
-    """What the axes of an output see; `None` if each cell sees everything."""
+def _axes(layer: Any, sources: list[_Tensor], shape: Shape) -> Axes | None:
+    """Returns the reach of each axis of an output; `None` if each position sees everything."""
     if isinstance(layer, (GLOBAL_POOLING, keras.layers.RNN, keras.layers.MultiHeadAttention)):
         return None
     sliding = _sliding(layer)
@@ -275,29 +283,29 @@ def _axes(layer: Any, sources: list[_Map], shape: Shape) -> Axes | None:
         return None
     if kind in ("Reshape", "Flatten", "ExpandDims", "Squeeze"):
         return _reshaped(sources[0], shape)
-    return _cell_by_cell(sources, shape)
+    return _elementwise(sources, shape)
 
 
-def _slide(layer: Any, sliding: Callable[..., list[Reach]], sources: list[_Map]) -> Axes:
-    """What is seen through windows along the spatial axes."""
+def _slide(layer: Any, sliding: Callable[..., Sequence[Reach | None]], sources: list[_Tensor]) -> Axes:
+    """Returns the reach of each axis behind windows along the spatial axes."""
     first = 0 if _data_format(layer) == "channels_last" else 1
     given = functools.reduce(_meet, (source.axes for source in sources))
     rank = len(given) - 1
     sizes = sources[0].shape[1 + first : 1 + first + rank]
     spatial = given[first : first + rank]
-    seen = [None if x is None else x.then(y) for x, y in zip(spatial, sliding(layer, sizes), strict=True)]
+    seen = [None if x is None or y is None else x.then(y) for x, y in zip(spatial, sliding(layer, sizes), strict=True)]
     return (*given[:first], *seen, *given[first + rank :])
 
 
 def _meet(a: Axes, b: Axes) -> Axes:
-    """What is seen where two branches meet; the shorter of two shapes lacks axes in front."""
+    """Returns the reach of each axis where two branches meet; the shorter of two shapes lacks axes in front."""
     missing = (None,) * (len(a) - len(b))
     b, a = (*missing, *b), ((None,) * (len(b) - len(a)) + a if len(b) > len(a) else a)
     return tuple(y if x is None else x if y is None else x.union(y) for x, y in zip(a, b, strict=True))
 
 
-def _cell_by_cell(sources: list[_Map], shape: Shape) -> Axes | None:
-    """What is seen by an operation that looks at one place of its inputs at a time."""
+def _elementwise(sources: list[_Tensor], shape: Shape) -> Axes | None:
+    """Returns the reach of each axis of an elementwise operation."""
     if not sources:
         return (None,) * (len(shape) - 1)
     axes = functools.reduce(_meet, (source.axes for source in sources))
@@ -310,35 +318,36 @@ def _cell_by_cell(sources: list[_Map], shape: Shape) -> Axes | None:
     return axes
 
 
-def _reshaped(source: _Map, shape: Shape) -> Axes | None:
-    """What the axes see of a tensor in another shape, of which each axis must be made of at most one spatial one."""
+def _reshaped(source: _Tensor, shape: Shape) -> Axes | None:
+    """Returns the reach of each axis of a reshaped tensor, of which each must come from at most one spatial axis."""
     result: list[Reach | None] = []
     for before, after in _factors(source.shape[1:], shape[1:]):
-        spatial = [i for i in before if source.axes[i] is not None]
+        spatial = [(i, reach) for i in before if (reach := source.axes[i]) is not None]
         if not spatial:
             result += [None] * len(after)
         elif len(spatial) > 1:
             return None
         elif len(before) == len(after) == 1:
             result.append(source.axes[before[0]])
-        elif spatial[0] != before[0]:
+        elif spatial[0][0] != before[0]:
             return None
         else:
-            n, m = source.shape[1 + spatial[0]], shape[1 + after[0]] if after else None
+            axis, reach = spatial[0]
+            n, m = source.shape[1 + axis], shape[1 + after[0]] if after else None
             if n is None or m is None:
                 return None
-            if m >= n:  # channels become cells: each cell is as many as there are
+            if m >= n:  # channels become positions: each element becomes several
                 seen = receptive_field.of_resizing(n, m)
-            elif n % m == 0:  # cells become channels
+            elif n % m == 0:  # positions become channels
                 seen = receptive_field.of_window(n // m, n // m)
             else:
                 return None
-            result += [source.axes[spatial[0]].then(seen), *[None] * (len(after) - 1)]
+            result += [reach.then(seen), *[None] * (len(after) - 1)]
     return tuple(result)
 
 
 def _factors(before: Shape, after: Shape) -> Iterator[tuple[list[int], list[int]]]:
-    """The axes of two shapes of a tensor, in groups that hold the same numbers."""
+    """Yields the axes of two shapes of a tensor, in groups that hold the same numbers."""
     i = j = 0
     while i < len(before) or j < len(after):
         left, right = [i] if i < len(before) else [], [j] if j < len(after) else []
@@ -356,8 +365,8 @@ def _factors(before: Shape, after: Shape) -> Iterator[tuple[list[int], list[int]
         yield left, right
 
 
-def _sliding(layer: Any) -> Callable[[Any, Shape], list[Reach]] | None:
-    """How a layer of this kind slides along its spatial axes."""
+def _sliding(layer: Any) -> Callable[[Any, Shape], Sequence[Reach | None]] | None:
+    """Returns the function for the reach of a layer that slides along its spatial axes; `None` for other layers."""
     for kinds, reaches in _SLIDING.items():
         if isinstance(layer, kinds):
             return reaches
@@ -419,9 +428,12 @@ def _of_transposed_windows(window: geometry.Window) -> list[Reach]:
     ]
 
 
-def _of_adaptive(layer: Any, sizes: Shape) -> list[Reach]:
+def _of_adaptive(layer: Any, sizes: Shape) -> list[Reach | None]:
     positions = layer.output_size if isinstance(layer.output_size, tuple) else (layer.output_size,) * len(sizes)
-    return [receptive_field.of_shares(n, n if o is None else o) for n, o in zip(sizes, positions, strict=True)]
+    return [
+        None if n is None else receptive_field.of_shares(n, n if o is None else o)
+        for n, o in zip(sizes, positions, strict=True)
+    ]
 
 
 def _of_padding(layer: Any, sizes: Shape) -> list[Reach]:
@@ -440,7 +452,7 @@ def _of_upsampling(layer: Any, sizes: Shape) -> list[Reach]:
     return [receptive_field.of_resizing(1, factor, interpolation) for factor in factors]
 
 
-_SLIDING: dict[Any, Callable[[Any, Shape], list[Reach]]] = {
+_SLIDING: dict[Any, Callable[[Any, Shape], Sequence[Reach | None]]] = {
     (CONVOLUTION, DEPTHWISE, SEPARABLE): _of_convolution,
     (POOLING, LpPoolingBase): _of_pooling,
     TRANSPOSED: _of_transposed,

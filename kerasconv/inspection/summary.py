@@ -1,4 +1,4 @@
-"""What the layers of a model add up to."""
+"""Totals over the layers of a model."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from kerasconv.inspection.layer_table import Row, Shape, layer_table
 
 @dataclass(frozen=True)
 class Summary:
-    """What the layers of a model add up to.
+    """Totals over the layers of a model.
 
     Attributes:
         parameters: All numbers in its weights.
         trained: Those of them that are trained; the rest are the averages of batch normalisation, and what is frozen.
-        macs: Multiply-adds for one input: those of the kernels of convolutions and dense layers, cells of the padding
-            included. Biases, normalisation, activations, pooling and additions are not counted. `None` if a size is
-            not known.
-        receptive_field: How many cells of the input a cell of the largest-seeing feature map sees, along each spatial
+        macs: Multiply-adds for one input: those of the kernels of convolutions and dense layers, multiplications by
+            padding included. Biases, normalisation, activations, pooling and additions are not counted. `None` if a
+            size is not known.
+        receptive_field: Input elements that a position sees in the feature map that sees most, along each spatial
             axis, padding included: for a classifier that of the last map before global pooling or flattening. `None`
             if there is no feature map.
-        global_context: Whether feature maps see the whole input beside, by global pooling on a branch.
+        global_context: True if feature maps also see the whole input, by global pooling on a branch.
         depth: Kernels on the longest path from input to output: convolutions and dense layers, a separable
             convolution being two.
         activation_memory: Bytes of the outputs of all layers for one input, in float32. Each layer that Keras applies
@@ -45,7 +45,7 @@ class Summary:
 
 
 def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
-    """What the layers of a model add up to.
+    """Returns the totals over the layers of a model.
 
     Args:
         model: The model.
@@ -53,6 +53,11 @@ def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
 
     Raises:
         ValueError: If the model has no graph.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.inspection.summarise(kerasconv.models.line_detector()).receptive_field
+        (3, 3)
     """
     rows = layer_table(model) if rows is None else rows
     fields = [row.receptive_field for row in rows if row.receptive_field]

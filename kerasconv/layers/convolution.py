@@ -15,7 +15,7 @@ from kerasconv.ops.padding import check_padding_mode
 
 
 class KernelMixin(Stock):
-    """What turns a stock layer of Keras that has a kernel, of any rank, into one of ours. Stands in front of it.
+    """Mixin in front of a stock layer of Keras with a kernel, of any rank, that makes it one of ours.
 
     State, weights, activation, regularizers, LoRA and the rest stay Keras'; output shape and convolution are ours.
     """
@@ -306,8 +306,8 @@ class DepthwiseConv2D(DepthwiseMixin, keras.layers.DepthwiseConv2D):
     """
 
 
-class _StockDepthwiseConv3D(structure.DEPTHWISE):  # type: ignore[name-defined,misc]
-    """What Keras would have for a `DepthwiseConv3D`."""
+class _StockDepthwiseConv3D(structure.DEPTHWISE):
+    """The stock layer that Keras lacks for `DepthwiseConv3D`."""
 
     def __init__(self, **arguments: Any):
         super().__init__(rank=3, **arguments)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 if TYPE_CHECKING:
-    Stock = keras.layers.Layer
+    from keras.layers import Layer
+
+    class Stock(Layer):
+        """The stock layer that a mixin stands in front of."""
+
 else:
-    Stock = object  # what stands in front of a stock layer has no base of its own
+    Stock = object  # a mixin in front of a stock layer has no base of its own
 
 
 class MaskMixin(Stock):

@@ -28,7 +28,7 @@ class ZeroPaddingMixin(Stock):
         return ops.pad(inputs, _around(pads, self.data_format))
 
 
-class PaddingBase(keras.layers.Layer):  # type: ignore[misc]
+class PaddingBase(keras.layers.Layer):
     """`kerasconv.ops.pad` of the spatial axes in a layer, of a rank that subclasses set."""
 
     _argument_docs = _PADDING

@@ -13,7 +13,7 @@ from kerasconv.ops.pool import check_divisor, check_norm, check_pool_algorithm, 
 
 
 class PoolingMixin(MaskMixin):
-    """What turns a stock pooling layer of Keras, of any rank, into one of ours. Stands in front of the stock class."""
+    """Mixin in front of a stock pooling layer of Keras, of any rank, that makes it one of ours."""
 
     _argument_docs = """
         padding: `"valid"`, `"same"`; or, beyond stock Keras, the elements to add: one int for every side, one
@@ -22,6 +22,8 @@ class PoolingMixin(MaskMixin):
         algorithm: `"auto"`, `"direct"` or `"native"`; see `kerasconv.ops.max_pool`.
     """
     _error_docs = "If an argument is malformed, or when called on an input that is smaller than the window."
+    strides: Any
+    padding: Any
 
     def __init__(
         self,
@@ -178,8 +180,8 @@ class AveragePoolingMixin(PoolingMixin):
         return super().get_config() | self._counts()
 
 
-class PoolingBase(keras.layers.Layer):  # type: ignore[misc]
-    """What a stock pooling layer keeps, for poolings that Keras does not have, of a rank that subclasses set."""
+class PoolingBase(keras.layers.Layer):
+    """Arguments of a stock pooling layer, for poolings that Keras does not have, of a rank that subclasses set."""
 
     rank: int
 

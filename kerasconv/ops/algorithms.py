@@ -35,7 +35,7 @@ __all__ = [
 
 
 class CustomAlgorithm(Protocol):
-    """What `algorithm=` takes beside the names: an object with three operations on channels-last tensors of any rank.
+    """Protocol of objects that `algorithm=` takes: three operations on channels-last tensors of any rank.
 
     The shapes are `x (N, *S, G C)`, `w (*K, C, G F)`, `y (N, *O, G F)`, with `G` the number of groups. The shape and
     dtype of what an operation returns are checked. float16 and bfloat16 arrive as float32, unless there is an attribute

@@ -47,12 +47,12 @@ def conv(
         kernel: Tensor `(*kernel_size, channels // groups, filters)` of the same dtype. The number of groups is read
             off it; where the channels are not known before the graph runs, it is taken for one.
         strides: Step of the window, one int or one per spatial axis. Goes together with `dilation_rate`.
-        padding: `"valid"`, `"same"`, in one dimension `"causal"`; or cells to add, as one int for every side, one
+        padding: `"valid"`, `"same"`, in one dimension `"causal"`; or elements to add, as one int for every side, one
             int per axis, or one `(before, after)` pair per axis.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting. Both run on a CPU.
         dilation_rate: Distance of neighbouring taps, one int or one per axis.
         bias: Tensor `(filters,)` to add, or `None`.
-        padding_mode: What is added: `"constant"`, or by the input's own cells `"reflect"`, `"symmetric"`,
+        padding_mode: What is added: `"constant"`, or by the input's own elements `"reflect"`, `"symmetric"`,
             `"replicate"` or `"circular"`; see `kerasconv.ops.pad`.
         padding_value: What is added in the mode `"constant"`.
         flip_kernel: Whether to mirror the kernel first. This is the mathematician's convolution, the formula with
@@ -129,7 +129,7 @@ def conv_transpose(
         padding: `"valid"` or `"same"` with Keras' meaning; or with PyTorch's how much the corresponding convolution
             padded, which is cut off here: one int for every side, one int per axis, or one `(before, after)` pair per
             axis.
-        output_padding: Cells by which to lengthen the output at its end, fewer than the stride or the dilation; one
+        output_padding: Elements by which to lengthen the output at its end, fewer than the stride or the dilation; one
             int or one per axis. `None` takes for `"same"` an output of `strides` times the size of the input, for
             `"valid"` at least that, and otherwise 0.
         data_format: As for `conv`.

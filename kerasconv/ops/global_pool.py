@@ -49,7 +49,7 @@ def global_average_pool(
             `"channels_first"`.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
         keepdims: Whether to keep the spatial axes, with size one.
-        mask: Booleans `(batch, *spatial)`: which cells to take the mean of. `None` for all.
+        mask: Booleans `(batch, *spatial)`: which elements to take the mean of. `None` for all.
 
     Returns:
         Tensor `(batch, channels)`, or with the spatial axes kept.

@@ -26,12 +26,12 @@ def pad(
     mode: str = "constant",
     constant_values: float | None = None,
 ) -> tf.Tensor:
-    """Adds cells around a tensor: the tutorial's `zero_pad`, on any axes.
+    """Adds elements around a tensor: the tutorial's `zero_pad`, on any axes.
 
     Args:
         x: Tensor of any rank and dtype.
-        pad_width: Cells to add, as in NumPy: one int for every side of every axis, the batch too; one
-            `(before, after)` pair for all axes; or one for each axis. A negative number cuts cells off, as in
+        pad_width: Elements to add, as in NumPy: one int for every side of every axis, the batch too; one
+            `(before, after)` pair for all axes; or one for each axis. A negative number cuts elements off, as in
             PyTorch: once the others have been added; but before, where they are `"circular"`.
         mode: `"constant"`, `"reflect"`, `"symmetric"`, `"replicate"` or `"circular"`; for the last two also NumPy's
             names, `"edge"` and `"wrap"`.
@@ -41,8 +41,9 @@ def pad(
         The padded tensor.
 
     Raises:
-        ValueError: If an argument is malformed, or an axis has too few cells for its pads: `"reflect"` needs one more
-            cell than each pad, `"symmetric"` and `"circular"` as many, `"replicate"` one; a cut those it cuts off.
+        ValueError: If an argument is malformed, or an axis has too few elements for its pads: `"reflect"` needs one
+            more element than each pad, `"symmetric"` and `"circular"` as many, `"replicate"` one; negative pads as many
+            as they cut off.
 
     Example:
         >>> import kerasconv
@@ -68,7 +69,7 @@ def pad(
         )
     if any(n is not None and n + min(lo, 0) + min(hi, 0) < 0 for n, (lo, hi) in zip(x.shape, pads, strict=True)):
         raise ValueError(
-            f"pad: `pad_width` must not cut off more cells than there are. "
+            f"pad: `pad_width` must not cut off more elements than there are. "
             f"Received: pad_width={pad_width!r} for a tensor of shape {x.shape}."
         )
     added = tuple((positive(lo), positive(hi)) for lo, hi in pads)
@@ -93,7 +94,7 @@ def pad_with(x: tf.Tensor, pads: Pads, mode: str, value: float, caller: str) -> 
     """As `pad`, with a pair of ints or scalar tensors for every axis.
 
     Raises:
-        ValueError: If an axis has too few cells for its pads.
+        ValueError: If an axis has too few elements for its pads.
     """
     if mode == "constant":
         return surround(x, pads, value)
@@ -118,12 +119,12 @@ def check_padding_mode(mode: str, caller: str, name: str = "padding_mode") -> st
 
 
 def _check_cells(n: Size, lo: Size, hi: Size, axis: int, mode: str, caller: str) -> None:
-    """Raises if an axis is known to have too few cells for its pads; TensorFlow's slices find the others."""
+    """Raises if an axis is known to have too few elements for its pads; TensorFlow's slices find the others."""
     needed = {"reflect": 1, "symmetric": 0, "replicate": None, "circular": 0}[mode]
     widest = max((side for side in (lo, hi) if isinstance(side, int)), default=0)
-    cells = 1 if needed is None else widest + needed
-    if isinstance(n, int) and n < cells:
+    elements = 1 if needed is None else widest + needed
+    if isinstance(n, int) and n < elements:
         raise ValueError(
-            f'{caller}: padding in the mode "{mode}" takes cells from the input, of which axis {axis} must have at '
-            f"least {cells}. Received: {n} cells and pads ({lo}, {hi})."
+            f'{caller}: padding in the mode "{mode}" takes elements from the input, of which axis {axis} must have at '
+            f"least {elements}. Received: {n} elements and pads ({lo}, {hi})."
         )

@@ -39,22 +39,22 @@ def max_pool(
 
     Args:
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
-        pool_size: Cells of the window, one int or one per spatial axis.
+        pool_size: Elements of the window, one int or one per spatial axis.
         strides: Step of the window; `None` for `pool_size`.
-        padding: `"valid"`, `"same"`, or cells to add as one int for every side, one int per axis, or one
+        padding: `"valid"`, `"same"`, or elements to add as one int for every side, one int per axis, or one
             `(before, after)` pair per axis.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.
-        dilation_rate: Distance of neighbouring cells of the window.
-        ceil_mode: Whether cells at the end that the stride would leave out get a window of their own, reaching
+        dilation_rate: Distance of neighbouring elements of the window.
+        ceil_mode: Whether elements at the end that the stride would leave out get a window of their own, reaching
             beyond the input. As in PyTorch, none that would start beyond the input.
         return_indices: Whether to return also where the (first) maxima are.
-        ties: Who gets the gradient where several cells of a window are the largest: `"first"` (in row-major order,
+        ties: Who gets the gradient where several elements of a window are the largest: `"first"` (in row-major order,
             like TensorFlow and PyTorch), `"all"` of them in full (like the tutorial's mask), or `"split"` evenly.
         algorithm: `"auto"` or `"direct"`, which are the same, or `"native"`: TensorFlow's kernel, where it has one.
 
     Returns:
         Tensor `(batch, *output, channels)` of the inputs' dtype, in the same data format. With `return_indices` a pair
-        of it and an int64 tensor of its shape: for each maximum its row-major index among the cells `spatial` of its
+        of it and an int64 tensor of its shape: for each maximum its row-major index among the elements `spatial` of its
         example and channel, as in PyTorch. `max_unpool` takes these.
 
     Raises:
@@ -99,8 +99,8 @@ def average_pool(
         data_format: As for `max_pool`.
         dilation_rate: As for `max_pool`.
         ceil_mode: As for `max_pool`. What the last window has beyond the padded input never counts.
-        count_include_pad: Whether padded cells count as zeros. If not, the mean is that of the real cells.
-        divisor_override: What to divide the sums of the windows by, instead of the number of cells.
+        count_include_pad: Whether padded elements count as zeros. If not, the mean is that of the real elements.
+        divisor_override: What to divide the sums of the windows by, instead of the number of elements.
         algorithm: As for `max_pool`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What lets an operation take the symbolic tensors of Keras' functional API."""
+"""Operations on the symbolic tensors of Keras' functional API."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Function(keras.Operation):
         self.function = function
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function gives."""
+        """Returns the result of the function."""
         from kerasconv import ops
 
         return getattr(ops, self.function)(*args, **kwargs)
 
 
 def symbolic(function: F) -> F:
-    """`function`, which given a `keras.KerasTensor` gives one, and becomes a node of the functional model."""
+    """Decorates a function so that given a `keras.KerasTensor` it returns one, as a node of the functional model."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -29,12 +29,12 @@ def max_unpool(
 ) -> tf.Tensor:
     """Puts the maxima that `max_pool(..., return_indices=True)` found back to their places, and zeros elsewhere.
 
-    The gradient of a maximum is that of the cell it went to. Where several claim one cell, as those of overlapping
-    windows may, they should be equal: one of them stays.
+    The gradient of a maximum is that of the element it went to. Where several maxima go to one element, as those of
+    overlapping windows may, they should be equal: one of them stays.
 
     Args:
         inputs: Tensor `(batch, *pooled, channels)`, or `(batch, channels, *pooled)` with `"channels_first"`.
-        indices: Integer tensor of its shape: for each maximum its row-major index among the cells of its example and
+        indices: Integer tensor of its shape: for each maximum its row-major index among the elements of its example and
             channel.
         pool_size: As `max_pool` had it.
         strides: As `max_pool` had it.
@@ -47,7 +47,7 @@ def max_unpool(
         Tensor `(batch, *output_size, channels)` of the inputs' dtype, in the same data format.
 
     Raises:
-        ValueError: If shapes or arguments do not fit together, or an index is not a cell of the output (in a graph:
+        ValueError: If shapes or arguments do not fit together, or an index is not an element of the output (in a graph:
             `tf.errors.InvalidArgumentError`).
         TypeError: If the indices are not integers.
 
@@ -83,16 +83,16 @@ def max_unpool(
     return arguments.from_channels_last(put(x, i, sizes), data_format)
 
 
-def _checked(indices: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+def _checked(indices: tf.Tensor, elements: tf.Tensor) -> tf.Tensor:
     """Returns `indices`, if all are positions of the output."""
-    inside = tf.reduce_all((indices >= 0) & (indices < cells))
-    rule = "max_unpool: `indices` must be cells of the output"
+    inside = tf.reduce_all((indices >= 0) & (indices < elements))
+    rule = "max_unpool: `indices` must be elements of the output"
     if not tf.executing_eagerly():
         with tf.control_dependencies([tf.debugging.Assert(inside, [rule])]):
             return tf.identity(indices)
     if not inside:
         raise ValueError(
-            f"{rule}, from 0 to {int(cells) - 1}. "
+            f"{rule}, from 0 to {int(elements) - 1}. "
             f"Received: indices from {int(tf.reduce_min(indices))} to {int(tf.reduce_max(indices))}."
         )
     return indices

@@ -16,7 +16,7 @@ def zero_pad(X: Array, pad: int) -> Array:
 
     Args:
         X: Images `(m, n_H, n_W, n_C)`.
-        pad: Cells to add on each side, at least 0.
+        pad: Elements to add on each side, at least 0.
 
     Returns:
         Images `(m, n_H + 2 pad, n_W + 2 pad, n_C)`.
@@ -103,8 +103,8 @@ def conv_forward(A_prev: Array, W: Array, b: Array, hparameters: dict[str, int])
 def conv_backward(dZ: Array, cache: tuple[Any, ...]) -> tuple[Array, Array, Array]:
     """A convolution layer, backwards: the tutorial's formulas (1), (2) and (3).
 
-    At each position every window's cells get the filter, weighted by the gradient of what the filter gave there (1);
-    the filter gets the window's cells, weighted likewise (2); and the bias gets the gradient itself (3). Windows may
+    At each position every window's elements get the filter, weighted by the gradient of what the filter gave there (1);
+    the filter gets the window's elements, weighted likewise (2); and the bias gets the gradient itself (3). Windows may
     overlap, so all three add up.
 
     Args:

@@ -44,9 +44,9 @@ def pool_forward(A_prev: Array, hparameters: dict[str, int], mode: str = "max") 
 
 
 def create_mask_from_window(x: Array) -> Array:
-    """Where the maximum of a window is: the tutorial's formula (4).
+    """Marks the maximum of a window: the tutorial's formula (4).
 
-    If several cells are the largest, each of them is marked. `pool_backward` then hands the whole gradient to each,
+    If several elements are the largest, each of them is marked. `pool_backward` then hands the whole gradient to each,
     as `ties="all"` does in `kerasconv.ops.max_pool`; TensorFlow and PyTorch give it to the first alone.
 
     Args:
@@ -74,21 +74,21 @@ def distribute_value(dz: float, shape: tuple[int, ...]) -> Array:
         An array of that shape, whose sum is `dz`.
 
     Raises:
-        ValueError: If the window has no cells.
+        ValueError: If the window has no elements.
 
     Example:
         >>> distribute_value(2, (2, 2))
         array([[0.5, 0.5],
                [0.5, 0.5]])
     """
-    cells = int(np.prod(shape))
-    if cells == 0:
-        raise ValueError(f"distribute_value: `shape` must have at least one cell. Received: shape={shape}.")
-    return np.full(shape, dz / cells)
+    elements = int(np.prod(shape))
+    if elements == 0:
+        raise ValueError(f"distribute_value: `shape` must have at least one element. Received: shape={shape}.")
+    return np.full(shape, dz / elements)
 
 
 def pool_backward(dA: Array, cache: tuple[Any, ...], mode: str = "max") -> Array:
-    """A pooling layer, backwards: each output's gradient goes to the cells that it came from.
+    """A pooling layer, backwards: each output's gradient goes to the elements that it came from.
 
     Unlike in the tutorial, whose code takes every window from row `h` and column `w`, windows stand where the stride
     puts them.

@@ -11,7 +11,7 @@ from kerasconv.geometry import extent, standardize_tuple
 
 
 def output_size(caller: str, n: int, f: int, stride: int, pad: int = 0) -> int:
-    """Positions of a window of `f` cells: the tutorial's `floor((n - f + 2 pad) / stride) + 1`.
+    """Positions of a window of `f` elements: the tutorial's `floor((n - f + 2 pad) / stride) + 1`.
 
     Raises:
         ValueError: If the window does not fit.
@@ -19,7 +19,7 @@ def output_size(caller: str, n: int, f: int, stride: int, pad: int = 0) -> int:
     if extent(f, 1) > n + 2 * pad:
         raise ValueError(
             f"{caller}: the window must fit into the padded input. "
-            f"Received: a window of {f} cells and {n + 2 * pad} padded cells."
+            f"Received: a window of {f} elements and {n + 2 * pad} padded elements."
         )
     return (n - f + 2 * pad) // stride + 1
 

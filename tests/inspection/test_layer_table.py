@@ -56,7 +56,7 @@ def channel_shuffle(layers):
 
 
 def pixel_shuffle(layers):
-    """From 4 channels to cells of half the size, as ESPCN does."""
+    """From 4 channels to elements of half the size, as ESPCN does."""
     return chain(
         (9, 7, 3),
         layers.Conv2D(4, 3, padding="same"),
@@ -103,10 +103,10 @@ NETS = {
 
 
 def seen(model):
-    """The largest extent of cells along each axis that a cell of the output has a gradient for.
+    """The largest extent of elements along each axis that an element of the output has a gradient for.
 
     All weights are positive and there is no ReLU, so that nothing cancels. The outermost outputs, of which padding
-    hides cells, do no harm: of a whole period in the middle one sees most.
+    hides elements, do no harm: of a whole period in the middle one sees most.
     """
     generator = np.random.default_rng(0)
     for weight in model.weights:
@@ -122,9 +122,9 @@ def seen(model):
     reached = np.abs(gradient).sum(channels) > 1e-4  # a convolution by Fourier transform gives no zeros
     extents = []
     for axis in range(1, reached.ndim):
-        cells = reached.any(tuple({*range(1, reached.ndim)} - {axis}))
-        cells = cells[cells.any(1)]
-        extents.append(int((cells.shape[1] - cells[:, ::-1].argmax(1) - cells.argmax(1)).max()))
+        elements = reached.any(tuple({*range(1, reached.ndim)} - {axis}))
+        elements = elements[elements.any(1)]
+        extents.append(int((elements.shape[1] - elements[:, ::-1].argmax(1) - elements.argmax(1)).max()))
     return tuple(extents)
 
 
@@ -142,7 +142,7 @@ def test_strides_are_fractions_after_upsampling():
 
 
 def test_global_pooling_on_a_branch():
-    """Each cell sees all, as the gradient does; the receptive field is that of the convolutions."""
+    """Each element sees all, as the gradient does; the receptive field is that of the convolutions."""
     x = inputs = keras.Input((9, 10, 2))
     x = ours.Conv2D(2, 3, name="conv")(x)
     gate = ours.GlobalAveragePooling2D(keepdims=True, name="squeeze")(x)

@@ -61,7 +61,7 @@ def draw(rank, data_format="channels_last", batch=3, dtype="float32"):
 
 
 def test_the_table_is_complete():
-    public = {name for name, value in vars(layers).items() if inspect.isclass(value)}
+    public = {cls.__name__ for cls in (getattr(layers, name) for name in layers.__all__)}
     unpooling = {f"MaxUnpooling{rank}D" for rank in (1, 2, 3)}  # takes two inputs; see test_unpooling
     assert {name for name, _, _ in DESCRIPTORS} | unpooling == public
 
@@ -295,7 +295,7 @@ class TestBadInput:
     def test_pads_as_wide_as_the_window(self):
         assert self.message(layers.AveragePooling2D, (3, 2), padding=((0, 2), (0, 2)), name="p") == (
             "AveragePooling2D layer 'p': each pad must be smaller than the window, so that no window sees padding alone. "
-            "Along spatial axis 1 the window spans 2 cells. Received: pool_size=(3, 2), dilation_rate=(1, 1), "
+            "Along spatial axis 1 the window spans 2 elements. Received: pool_size=(3, 2), dilation_rate=(1, 1), "
             "padding=((0, 2), (0, 2))."
         )
 
@@ -316,7 +316,7 @@ class TestBadInput:
     def test_build(self):
         assert self.message(layers.Conv2D(4, (3, 5), name="c").build, (None, 5, 4, 3)) == (
             "Conv2D layer 'c': the window must fit into the padded input. Computed output size would be zero or "
-            "negative. Along spatial axis 1 it spans 5 cells and the padded input has 4. Received: kernel_size=(3, 5), dilation_rate=(1, 1), padding='valid', spatial sizes "
+            "negative. Along spatial axis 1 it spans 5 elements and the padded input has 4. Received: kernel_size=(3, 5), dilation_rate=(1, 1), padding='valid', spatial sizes "
             "(5, 4)."
         )
 

@@ -289,7 +289,7 @@ class TestBadInput:
 
     def test_kernel_too_large(self):
         assert self.message(ValueError, ops.conv, self.x[:, :2], self.w) == (
-            "conv: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 3 cells and the padded "
+            "conv: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 3 elements and the padded "
             "input has 2. Received: kernel_size=(3, 2), dilation_rate=(1, 1), padding='valid', spatial sizes (2, 8)."
         )
 

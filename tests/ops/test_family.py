@@ -111,12 +111,12 @@ def test_unpooling_undoes_pooling(rank, padding):
     graph = tf.function(lambda y, i: ops.max_unpool(y, i, **options, output_size=SIZES[:rank]), input_signature=specs)
     first = graph(np.moveaxis(y, -1, 1), np.moveaxis(indices, -1, 1))
     np.testing.assert_array_equal(np.moveaxis(first, 1, -1), found)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must be cells of the output"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be elements of the output"):
         graph(np.moveaxis(y, -1, 1), np.moveaxis(indices, -1, 1) + 1000)
 
 
 def test_indices_never_point_at_padding():
-    """Not even where every real cell is as low as a number can be."""
+    """Not even where every real element is as low as a number can be."""
     x = np.full((1, 4, 4, 1), -np.inf, "float32")
     for lowest in (x, np.full_like(x, np.finfo("float32").min), np.full_like(x, np.nan)):
         _, indices = ops.max_pool(lowest, 3, 2, 1, return_indices=True)
@@ -239,8 +239,8 @@ class TestBadInput:
             ),
             (
                 lambda x: ops.conv(x, x[0, :3, :3, :, None], padding=6, padding_mode="reflect"),
-                'conv: padding in the mode "reflect" takes cells from the input, of which axis 1 must have at least 7. '
-                "Received: 6 cells and pads (6, 6).",
+                'conv: padding in the mode "reflect" takes elements from the input, of which axis 1 must have at least 7. '
+                "Received: 6 elements and pads (6, 6).",
             ),
             (
                 lambda x: ops.conv_transpose(x, np.ones((3, 3, 5, 3), "float32")),
@@ -283,7 +283,7 @@ class TestBadInput:
             ),
             (
                 lambda x: ops.max_unpool(x, x.astype("int32") * 500, 2),
-                "max_unpool: `indices` must be cells of the output, from 0 to 167. "
+                "max_unpool: `indices` must be elements of the output, from 0 to 167. "
                 "Received: indices from 500 to 500.",
             ),
             (

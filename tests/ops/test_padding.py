@@ -133,22 +133,22 @@ def test_bad_pads(pad_width):
         ),
         (
             (np.ones((2, 3)), ((0, 0), (1, 3)), "reflect"),
-            'pad: padding in the mode "reflect" takes cells from the input, of which axis 1 must have at least 4. '
-            "Received: 3 cells and pads (1, 3).",
+            'pad: padding in the mode "reflect" takes elements from the input, of which axis 1 must have at least 4. '
+            "Received: 3 elements and pads (1, 3).",
         ),
         (
             (np.ones((2, 3)), ((0, 0), (4, 0)), "wrap"),
-            'pad: padding in the mode "circular" takes cells from the input, of which axis 1 must have at least 4. '
-            "Received: 3 cells and pads (4, 0).",
+            'pad: padding in the mode "circular" takes elements from the input, of which axis 1 must have at least 4. '
+            "Received: 3 elements and pads (4, 0).",
         ),
         (
             (np.ones((2, 0)), ((0, 0), (4, 0)), "replicate"),
-            'pad: padding in the mode "replicate" takes cells from the input, of which axis 1 must have at least 1. '
-            "Received: 0 cells and pads (4, 0).",
+            'pad: padding in the mode "replicate" takes elements from the input, of which axis 1 must have at least 1. '
+            "Received: 0 elements and pads (4, 0).",
         ),
         (
             (np.ones((2, 3)), ((0, 0), (-3, -1))),
-            "pad: `pad_width` must not cut off more cells than there are. "
+            "pad: `pad_width` must not cut off more elements than there are. "
             "Received: pad_width=((0, 0), (-3, -1)) for a tensor of shape (2, 3).",
         ),
     ],

@@ -29,14 +29,14 @@ def routed(x, g, case, ties):
     low = np.where(np.isnan(x), -np.inf, x)
     real = np.pad(np.ones(x.shape, bool), [(0, 0), *case.window.pads, (0, 0)])
     dx = np.zeros(real.shape)
-    for position, cells, where in oracle.windows(low, case.window):
-        masked = np.where(real[where], cells, -np.inf)
+    for position, elements, where in oracle.windows(low, case.window):
+        masked = np.where(real[where], elements, -np.inf)
         flat = masked.reshape(x.shape[0], np.prod(case.kernel), x.shape[-1])
         mask = flat == flat.max(axis=1, keepdims=True)
         if ties == "first":
             mask &= np.cumsum(mask, axis=1) == 1
         shares = mask / mask.sum(axis=1, keepdims=True) if ties == "split" else mask
-        dx[where] += (shares * g[:, *position][:, None]).reshape(cells.shape)
+        dx[where] += (shares * g[:, *position][:, None]).reshape(elements.shape)
     crop = [slice(lo, lo + n) for (lo, _), n in zip(case.window.pads, case.sizes, strict=True)]
     return dx[:, *crop]
 
@@ -52,8 +52,8 @@ def test_forward_is_the_definition(case, algorithm):
     y = ops.average_pool(x, **arguments(case), algorithm=algorithm)
     np.testing.assert_allclose(y, oracle.pool(x, case, np.mean), atol=1e-6)
     y = ops.average_pool(x, **arguments(case), algorithm=algorithm, count_include_pad=True)
-    cells = np.prod(case.kernel)
-    np.testing.assert_allclose(y, oracle.pool(x, case, np.sum) / cells, atol=1e-6)
+    elements = np.prod(case.kernel)
+    np.testing.assert_allclose(y, oracle.pool(x, case, np.sum) / elements, atol=1e-6)
 
 
 @by_case
@@ -259,7 +259,7 @@ class TestBadInput:
 
     def test_window_too_large(self):
         assert self.message(ValueError, ops.max_pool, self.x, (6, 2)) == (
-            "max_pool: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 6 cells and the padded "
+            "max_pool: the window must fit into the padded input. Computed output size would be zero or negative. Along spatial axis 0 it spans 6 elements and the padded "
             "input has 5. Received: pool_size=(6, 2), dilation_rate=(1, 1), padding='valid', spatial sizes (5, 6)."
         )
 
@@ -274,7 +274,7 @@ class TestBadInput:
 @pytest.mark.parametrize("strides", [(1, 1), (2, 3)], ids=str)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_windows_too_large_for_one_pass(axes, strides, padding):
-    """One axis after the other, by doubling: the values and gradients of TensorFlow, ties on equal cells included."""
+    """One axis after the other, by doubling: the values and gradients of TensorFlow, ties on equal elements included."""
     x = tf.constant(np.random.default_rng(0).integers(0, 4, size=(2, 20, 40, 3)), tf.float32)
     for ours, theirs in ((ops.max_pool, tf.nn.max_pool2d), (ops.average_pool, tf.nn.avg_pool2d)):
         results = []

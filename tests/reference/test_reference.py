@@ -24,7 +24,7 @@ def test_conv_agrees_with_the_operations(pad, stride):
 
 @pytest.mark.parametrize("mode", ["max", "average"])
 def test_pool_backward_honours_the_stride(mode):
-    """With stride 2 the tutorial's code hands gradients to the wrong cells."""
+    """With stride 2 the tutorial's code hands gradients to the wrong elements."""
     A_prev = randn(2, 6, 5, 3)
     A, cache = reference.pool_forward(A_prev, {"f": 2, "stride": 2}, mode)
     dA = randn(*A.shape) + 1
@@ -74,12 +74,12 @@ cache = (x, w, b, {"pad": 0, "stride": 1})
         (lambda: reference.conv_forward(x, w, b, {"pad": 0}), "conv_forward: `hparameters` must have 'stride', 'pad'. Received: hparameters={'pad': 0}."),
         (lambda: reference.conv_forward(x, w, b, {"pad": 0, "stride": 0}), "conv_forward: `stride` must be an int, at least 1. Received: stride=0."),
         (lambda: reference.conv_forward(x, w, b, {"pad": 0, "stride": 1.5}), "conv_forward: `stride` must be an int, at least 1. Received: stride=1.5."),
-        (lambda: reference.conv_forward(x[:, :1], w, b, {"pad": 0, "stride": 1}), "conv_forward: the window must fit into the padded input. Received: a window of 2 cells and 1 padded cells."),
+        (lambda: reference.conv_forward(x[:, :1], w, b, {"pad": 0, "stride": 1}), "conv_forward: the window must fit into the padded input. Received: a window of 2 elements and 1 padded elements."),
         (lambda: reference.conv_backward(np.ones((2, 4, 4, 6)), cache), "conv_backward: `dZ` must have the shape (2, 4, 3, 6). Received: shape (2, 4, 4, 6)."),
         (lambda: reference.pool_forward(x, {"f": 2, "stride": 1}, "min"), "pool_forward: `mode` must be \"max\" or \"average\". Received: mode='min'."),
-        (lambda: reference.pool_forward(x, {"f": 6, "stride": 1}), "pool_forward: the window must fit into the padded input. Received: a window of 6 cells and 5 padded cells."),
+        (lambda: reference.pool_forward(x, {"f": 6, "stride": 1}), "pool_forward: the window must fit into the padded input. Received: a window of 6 elements and 5 padded elements."),
         (lambda: reference.pool_backward(x, (x, {"f": 2, "stride": 1})), "pool_backward: `dA` must have the shape (2, 4, 3, 3). Received: shape (2, 5, 4, 3)."),
-        (lambda: reference.distribute_value(1, (0, 2)), "distribute_value: `shape` must have at least one cell. Received: shape=(0, 2)."),
+        (lambda: reference.distribute_value(1, (0, 2)), "distribute_value: `shape` must have at least one element. Received: shape=(0, 2)."),
     ],
 )  # fmt: skip
 def test_bad_input(call, message):
