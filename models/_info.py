@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +144,21 @@ def facts() -> dict[str, Summary]:
     return {name: _from_json(entries) for name, entries in json.loads(_FACTS.read_text(encoding="utf-8")).items()}
 
 
+def listed(name: str) -> dict[str, Any]:
+    """Title, task, paper and weights of a model, which stand in the file of `facts` too.
+
+    `kerasconv list` reads them there, without importing TensorFlow.
+    """
+    entry = _zoo.get_entry(name)
+    return {"title": title(name), "task": entry.task, "paper": entry.paper, "pretrained": list(entry.pretrained)}
+
+
 def write_facts(summaries: Mapping[str, Summary]) -> None:
     """Writes what `facts` reads, a line for each model."""
-    lines = (f"  {json.dumps(name)}: {json.dumps(asdict(summary))}" for name, summary in sorted(summaries.items()))
+    lines = (
+        f"  {json.dumps(name)}: {json.dumps(listed(name) | asdict(summary), ensure_ascii=False)}"
+        for name, summary in sorted(summaries.items())
+    )
     _FACTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     facts.cache_clear()
 
@@ -157,7 +169,7 @@ def _from_json(entries: dict[str, Any]) -> Summary:
             return [tuple(entry) for entry in value]
         return tuple(value) if isinstance(value, list) else value
 
-    return Summary(**{key: plain(value) for key, value in entries.items()})
+    return Summary(**{field.name: plain(entries[field.name]) for field in fields(Summary)})
 
 
 def _weights_licence(word: str, source: str) -> str:
