@@ -359,3 +359,18 @@ def test_batches_of_one_within_batches_of_one():
     x, w = tf.constant(normal(5, 1, 1, 6, 6, 2)), tf.constant(normal(3, 3, 2, 4))
     conv = tf.function(lambda x: tf.vectorized_map(lambda x: tf.vectorized_map(lambda x: ops.conv(x, w), x), x))
     same(conv(x), tf.reshape(ops.conv(tf.reshape(x, [5, 6, 6, 2]), w), [5, 1, 1, 4, 4, 4]))
+
+
+def test_autograph_leaves_the_operations_alone(caplog):
+    """Without a warning about lines that the caller never wrote."""
+    tf.get_logger().addHandler(caplog.handler)
+    x, w = tf.constant(normal(2, 6, 6, 2)), tf.constant(normal(3, 3, 2, 4))
+
+    @tf.function
+    def step(x, w):
+        y = ops.max_pool(ops.conv(x, w), 2)
+        return ops.conv_transpose(y, w, strides=2, algorithm=ops.algorithms.direct)
+
+    step(x, w)
+    tf.get_logger().removeHandler(caplog.handler)
+    assert caplog.messages == []

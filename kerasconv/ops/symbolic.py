@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import keras
+import tensorflow as tf
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,9 +28,13 @@ class Function(keras.Operation):
 
 
 def symbolic(function: F) -> F:
-    """Decorates a function so that given a `keras.KerasTensor` it returns one, as a node of the functional model."""
+    """Decorates a function so that given a `keras.KerasTensor` it returns one, as a node of the functional model.
+
+    AutoGraph is kept out of it: the package is written without Python control flow on tensors.
+    """
 
     @functools.wraps(function)
+    @tf.autograph.experimental.do_not_convert
     def call(*args: Any, **kwargs: Any) -> Any:
         if any(isinstance(value, keras.KerasTensor) for value in (*args, *kwargs.values())):
             return Function(function.__name__).symbolic_call(*args, **kwargs)
