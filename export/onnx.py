@@ -23,10 +23,11 @@ from kerasconv.export.golden import BATCH_SIZES, golden_folder, load_golden, sav
 from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.onnx_file import LAYERS_PROPERTY, LAYOUT_PROPERTY, Interface, Port
 from kerasconv.export.onnx_graph import Built, Options, TracingError, build
+from kerasconv.export.parity import ParityReport
 from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
 from kerasconv.export.signature import Arrays, Signature, check_precision, signature
-from kerasconv.export.verify import ParityReport, verify
+from kerasconv.export.verify import verify
 from kerasconv.files import staged
 from kerasconv.structure import walk
 
@@ -186,20 +187,21 @@ def _build(served: Signature, options: Options) -> Built:
 
 def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
     """Writes the file, and beside it the weights that shall stand apart; checks it; gives the files beside it."""
-    weights = list(model.graph.initializers.values())
+    values = model.graph.initializers.values()
+    weights = [(value, value.const_value) for value in values if value.const_value is not None]
     if external_data is None:
-        external_data = 1024 if sum(w.const_value.nbytes for w in weights) >= _PROTOBUF_LIMIT else _PROTOBUF_LIMIT
+        external_data = 1024 if sum(tensor.nbytes for _, tensor in weights) >= _PROTOBUF_LIMIT else _PROTOBUF_LIMIT
     # Integers are sizes and axes, from which the checker infers shapes: they stay.
-    apart = [w for w in weights if w.const_value.nbytes >= external_data and w.const_value.dtype != ir.DataType.INT64]
+    apart = [(v, t) for v, t in weights if t.nbytes >= external_data and t.dtype != ir.DataType.INT64]
     data = []
     if apart:
         digest = hashlib.sha256()
-        for weight in apart:
-            digest.update(weight.const_value.numpy().data)
+        for _, tensor in apart:
+            digest.update(tensor.numpy().data)
         data = [path.with_name(f"{path.name}.{digest.hexdigest()[:16]}.data")]
-        moved = ir.external_data.convert_tensors_to_external([w.const_value for w in apart], path.parent, data[0].name)
-        for weight, tensor in zip(apart, moved, strict=True):
-            weight.const_value = tensor
+        moved = ir.external_data.convert_tensors_to_external([t for _, t in apart], path.parent, data[0].name)
+        for (value, _), external in zip(apart, moved, strict=True):
+            value.const_value = external
     ir.save(model, path)
     try:
         onnx.checker.check_model(path, full_check=True)

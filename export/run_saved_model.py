@@ -8,6 +8,7 @@ The inputs are called `SET/NAME`. A set that is called like a signature goes thr
 
 import os
 import sys
+from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -19,7 +20,7 @@ def main(path: str, inputs_file: str, outputs_file: str) -> None:
     """See the module."""
     loaded = tf.saved_model.load(path)  # holds the variables
     inputs = np.load(inputs_file, allow_pickle=True)
-    outputs = {}
+    outputs: dict[str, Any] = {}
     for data_set in sorted({key.split("/", 1)[0] for key in inputs.files}):
         serve = loaded.signatures[data_set if data_set in loaded.signatures else "serving_default"]
         prefix = f"{data_set}/"

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,8 @@ def run_saved_model(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
     script = Path(__file__).with_name("run_saved_model.py")
     with tempfile.TemporaryDirectory() as folder:
         inputs_file, outputs_file = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
-        np.savez(inputs_file, **{f"{i}/{name}": a for i, arrays in enumerate(inputs) for name, a in arrays.items()})
+        numbered: dict[str, Any] = {f"{i}/{n}": a for i, arrays in enumerate(inputs) for n, a in arrays.items()}
+        np.savez(inputs_file, **numbered)
         command = [sys.executable, "-P", str(script), str(path), str(inputs_file), str(outputs_file)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SAVED_MODEL_TIMEOUT)
         if done.returncode:

@@ -208,11 +208,7 @@ def exchange(layer: keras.Layer, new: dict[int, keras.Layer]) -> None:
                 value[key] = exchanged(entry)
         elif isinstance(value, tuple) and any(True for _ in _layers_in(value)):
             entries = [exchanged(entry) for entry in value]
-            return (
-                value._replace(**dict(zip(value._fields, entries, strict=True)))
-                if hasattr(value, "_fields")
-                else tuple(entries)
-            )
+            return getattr(value, "_make", tuple)(entries)  # a named tuple stays one
         return value
 
     for name, value in attributes(layer).items():

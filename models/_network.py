@@ -249,7 +249,8 @@ def builder(build: Builder) -> Builder:
         option: inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
         for option, default in (("weights", None), ("layers", kerasconv.layers), ("features_only", False))
     }
-    before, after = [], []
+    before: list[inspect.Parameter] = []
+    after: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
         (before if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else after).append(parameter)
     signature = own.replace(parameters=[*before, *({p.name: p for p in after} | common).values()])
@@ -371,9 +372,8 @@ def _public(build: Any, body: Callable[..., Any], options: dict[str, inspect.Par
     signature = inspect.signature(build, follow_wrapped=False)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     build.__signature__ = signature.replace(parameters=[*own, *options.values()], return_annotation=keras.Model)
-    before, heading, after = (body.__doc__ or "").partition(
-        "    Args:" if "    Args:" in body.__doc__ else "    References:"
-    )
+    text = body.__doc__ or ""
+    before, heading, after = text.partition("    Args:" if "    Args:" in text else "    References:")
     args = f"    Args:{shared}" + ("" if heading == "    Args:" else f"\n\n{heading}")
     build.__doc__ = before + args + after if heading else body.__doc__
     return builder(build)

@@ -97,7 +97,7 @@ def by_layer(model: keras.Model) -> dict[str, list[keras.Variable]]:
     Layers of a model inside this one count as if they stood in it. A name that Keras has made up counts without the
     number that Keras has given it.
     """
-    found = {}
+    found: dict[str, list[keras.Variable]] = {}
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             found |= by_layer(layer)

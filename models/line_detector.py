@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -15,7 +17,7 @@ KERNELS = {
     "antidiagonal": [[0, 0, 1], [0, 1, 0], [1, 0, 0]],
 }
 
-POOLINGS: dict[str | None, tuple] = {
+POOLINGS: dict[str | None, tuple[Any, ...]] = {
     None: (),
     "max": ("MaxPooling2D", 2),
     "average": ("AveragePooling2D", 2),

@@ -49,11 +49,11 @@ def same_padding_stack(
         (None, 8, 8, 128)
     """
     check_classes("same_padding_stack", classes)
-    net, input_shape = settle(same_padding_stack, input_shape, data_format)
-    if None in input_shape:
+    net, shape = settle(same_padding_stack, input_shape, data_format)
+    if None in shape:
         raise ValueError(
             f"same_padding_stack: `input_shape` must be known, since a dense layer follows. "
-            f"Received: input_shape={input_shape!r}."
+            f"Received: input_shape={shape!r}."
         )
     stack = [
         net.Conv2D(filters, 3, padding=padding, activation="relu", name=f"conv{i}")
@@ -61,7 +61,7 @@ def same_padding_stack(
     ]
     return keras.Sequential(
         [
-            keras.Input(input_shape, name="image"),
+            keras.Input(shape, name="image"),
             *stack,
             net.Flatten(name="flatten"),
             net.Dense(256, activation="relu", name="dense"),

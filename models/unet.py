@@ -45,7 +45,7 @@ def u_shaped(
     depth, lost = len(widths) - 1, 4 if padding == "valid" else 0  # cells that a pair of convolutions loses
     plus = lost * (2 ** (depth + 1) - 1)
     check_sizes(caller, net, x, 2**depth, plus, plus + lost * (2**depth - 1) + 1)
-    common = {"padding": padding, "batch_norm": batch_norm}
+    common: dict[str, Any] = {"padding": padding, "batch_norm": batch_norm}
     skips = []
     for level, filters in enumerate(widths):
         x = convolutions(net, x, filters, f"down{level}", **common)

@@ -100,7 +100,7 @@ def build(model: keras.Model, options: Options) -> Built:
         layer: (made.name, first)
         for layer, value in walk.outputs.items()
         for first, made in list(value.made.items())[:1]
-        if made is not None and made.name in there
+        if made.name is not None and made.name in there
     }
     return Built(whole, layers, walk.traced)
 

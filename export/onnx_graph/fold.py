@@ -15,9 +15,10 @@ def fold_biases(graph: ir.Graph) -> None:
         if node.op_type != "Add":
             continue
         for given, constant in (node.inputs, node.inputs[::-1]):
-            before, array = given.producer(), _array(constant)
+            before, array = _producer(given), _array(constant)
             if (
                 before is not None
+                and constant is not None
                 and before.op_type in ("Conv", "ConvTranspose")
                 and (len(before.inputs) < 3 or before.inputs[2] is None)
                 and _only(given, node)
@@ -26,7 +27,7 @@ def fold_biases(graph: ir.Graph) -> None:
                 and array.shape == (1, array.size, *[1] * (array.ndim - 2))
                 and array.size == _filters(before)
             ):
-                bias = _initializer(graph, constant.name + "_bias", array.reshape(-1))
+                bias = _initializer(graph, f"{constant.name}_bias", array.reshape(-1))
                 _exchange(graph, node, _with(before, node, [*before.inputs[:2], bias]))
                 break
 
@@ -40,7 +41,7 @@ def fold_batch_norms(graph: ir.Graph) -> None:
     for node in list(graph):
         if node.op_type != "BatchNormalization":
             continue
-        before = node.inputs[0].producer()
+        before = _producer(node.inputs[0])
         if before is None or before.op_type not in ("Conv", "ConvTranspose") or not _only(node.inputs[0], node):
             continue
         arrays = [_array(value) for value in (*before.inputs[1:3], *node.inputs[1:])]
@@ -57,7 +58,8 @@ def fold_batch_norms(graph: ir.Graph) -> None:
             by_group = weights.reshape(groups, -1, *weights.shape[1:])
             scaled = by_group * factor.reshape(groups, 1, -1, *[1] * (weights.ndim - 2))
             scaled = scaled.reshape(weights.shape)
-        name = before.inputs[1].name
+        kernel = before.inputs[1]
+        name = "" if kernel is None else kernel.name
         new = [
             _initializer(graph, f"{name}_folded", scaled.astype(weights.dtype)),
             _initializer(graph, f"{name}_folded_bias", (beta + (bias - mean) * factor).astype(weights.dtype)),
@@ -68,9 +70,9 @@ def fold_batch_norms(graph: ir.Graph) -> None:
 def fold_pads(graph: ir.Graph, web: bool) -> None:
     """Zeros that a `Pad` adds to the spatial axes become pads of the `Conv` behind it; on the web, if they are even."""
     for node in list(graph):
-        if node.op_type != "Conv" or node.inputs[0].producer() is None or node.inputs[0].producer().op_type != "Pad":
+        pad = _producer(node.inputs[0]) if node.op_type == "Conv" else None
+        if pad is None or pad.op_type != "Pad":
             continue
-        pad = node.inputs[0].producer()
         amounts = _array(pad.inputs[1])
         mode = pad.attributes["mode"].as_string() if "mode" in pad.attributes else "constant"
         value = _array(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] is not None else np.zeros(())
@@ -106,6 +108,10 @@ def _exchange(graph: ir.Graph, old: ir.Node, new: ir.Node) -> None:
     graph.insert_before(old, new)
     ir.convenience.replace_all_uses_with(given, taken, replace_graph_outputs=True)
     graph.remove(old, safe=True)
+
+
+def _producer(value: ir.Value | None) -> ir.Node | None:
+    return None if value is None else value.producer()
 
 
 def _only(value: Any, node: ir.Node) -> bool:

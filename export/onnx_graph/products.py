@@ -12,7 +12,7 @@ import onnx_ir as ir
 from kerasconv.export.onnx_graph.elementwise import channels_first_for
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, to_array
 from kerasconv.export.onnx_graph.shapes import reduced
-from kerasconv.export.onnx_graph.values import Value, order, physical_axis
+from kerasconv.export.onnx_graph.values import Value, known_sizes, order, physical_axis
 
 
 def matmul(emit: Emitter, op: Any, out: Any, x1: Any, x2: Any) -> Value:
@@ -28,9 +28,10 @@ def matmul(emit: Emitter, op: Any, out: Any, x1: Any, x2: Any) -> Value:
             kernel = emit.constant(w.T.reshape(*w.T.shape, *[1] * rank), "kernel")
             return emit.value(emit("Conv", emit.get(x1, True), kernel, kernel_shape=[1] * rank), out, True)
         source = x1.flattened
-        if w.ndim == 2 and source is not None and source.channels_first:
-            shape, axes = source.shape, order(source.rank, True)
-            rows = np.arange(w.shape[0]).reshape(shape[1:]).transpose([axis - 1 for axis in axes[1:]]).reshape(-1)
+        sizes = None if source is None else known_sizes(source.shape[1:])
+        if w.ndim == 2 and source is not None and sizes is not None and source.channels_first:
+            axes = order(source.rank, True)
+            rows = np.arange(w.shape[0]).reshape(sizes).transpose([axis - 1 for axis in axes[1:]]).reshape(-1)
             flat = emit("Flatten", emit.get(source, True), axis=1)
             return emit.value(emit("MatMul", flat, emit.constant(w[rows], "kernel")), out)
         return emit.value(emit("MatMul", emit.get(x1), emit.constant(w, "kernel")), out)
@@ -144,6 +145,8 @@ def attention(
     if bias is not None or mask is not None or op.is_causal or op.attn_logits_soft_cap:
         raise NoRuleError("attention with a mask or a bias")
     size = query.shape[-1]
+    if size is None:
+        raise NoRuleError("heads of unknown size")
     factor = np.asarray(1 / math.sqrt(size) if scale is None else scale, out.dtype)
     q, k, v = (emit.get(x) for x in (query, key, value))
     scores = emit("Einsum", emit("Mul", q, factor), k, equation="bqhd,bkhd->bhqk")

@@ -19,9 +19,9 @@ from kerasconv.ops.symbolic import Function
 Rule = Callable[..., Any]
 """Called with the emitter, what Keras knows of the output, and the arguments of the operation."""
 
-_OPERATIONS = elementwise.RULES | shapes.RULES | products.RULES
+_OPERATIONS: dict[str, Rule] = elementwise.RULES | shapes.RULES | products.RULES
 
-_WINDOWED = {
+_WINDOWED: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "AdaptiveAveragePool": (windows.adaptive_average_pool, ("output_size", "data_format")),
     "AdaptiveMaxPool": (windows.adaptive_max_pool, ("output_size", "data_format")),
     "AveragePool": (windows.average_pool, ("pool_size", "strides", "padding", "data_format")),
@@ -48,7 +48,7 @@ def _pad(
     return padded(emit, out, x, pads, mode, constant_values or 0)
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Rule] = {
     "adaptive_average_pool": windows.adaptive_average_pool,
     "adaptive_max_pool": windows.adaptive_max_pool,
     "average_pool": windows.average_pool,

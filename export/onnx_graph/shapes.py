@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from kerasconv.export.onnx_graph.elementwise import channels_first_for
 from kerasconv.export.onnx_graph.emitter import Emitter, NoRuleError, to_array
-from kerasconv.export.onnx_graph.values import Value, arranged, order, physical_axis
+from kerasconv.export.onnx_graph.values import Value, arranged, known_sizes, order, physical_axis
 from kerasconv.export.onnx_graph.windows import global_pool, pad_axes
 
 _REDUCTIONS = {
@@ -32,8 +32,8 @@ _LIMIT = np.iinfo(np.int64).max
 def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
     """Another shape; without moving a cell where the channels stay together."""
     shape = tuple(out.shape)
-    known = all(n is not None for n in x.shape[1:])
-    if x.rank > 2 and len(shape) == 2 and known and shape == (x.shape[0], math.prod(x.shape[1:])):
+    sizes = known_sizes(x.shape[1:])
+    if x.rank > 2 and len(shape) == 2 and sizes is not None and shape == (x.shape[0], math.prod(sizes)):
         source = x.flattened or x
 
         def make(_: bool) -> ir.Value:  # when it is asked for: a matrix product can do without
@@ -54,9 +54,10 @@ def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
 
 def _one_or_all(x: Value, shape: tuple[int | None, ...]) -> bool:
     """Whether a reshape only adds axes of one cell before the channels, or folds spatial axes, with known sizes."""
-    if None in x.shape[1:] or None in shape[1:]:
+    before, after = known_sizes(x.shape[1:]), known_sizes(shape[1:])
+    if before is None or after is None:
         return False
-    return x.shape[-1] == shape[-1] and math.prod(x.shape[1:]) == math.prod(shape[1:])
+    return before[-1] == after[-1] and math.prod(before) == math.prod(after)
 
 
 def transpose(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
@@ -242,7 +243,8 @@ def up_sampling(emit: Emitter, layer: Any, out: Any, x: Value) -> Value:
     scales = [1.0, 1.0, *map(float, size)]
     if mode == "nearest":
         return emit.value(_nearest(emit, made, scales), out, last)
-    y = emit("Resize", made, None, np.float32(scales), mode="linear", coordinate_transformation_mode="half_pixel")
+    factors = np.asarray(scales, np.float32)
+    y = emit("Resize", made, None, factors, mode="linear", coordinate_transformation_mode="half_pixel")
     return emit.value(y, out, last)
 
 
@@ -251,7 +253,7 @@ def _nearest(emit: Emitter, made: Any, scales: list[float]) -> Any:
         "Resize",
         made,
         None,
-        np.float32(scales),
+        np.asarray(scales, np.float32),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",

@@ -86,6 +86,8 @@ def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) 
         ir.convenience.replace_all_uses_with(own, given, replace_graph_outputs=True)
     with emit.scope(name):
         for value in list(graph.initializers.values()):
+            if value.const_value is None:
+                raise TracingError(f"{name}: the initializer {value.name!r} has no value")
             constant = emit.constant(value.const_value.numpy(), "constant")
             ir.convenience.replace_all_uses_with(value, constant, replace_graph_outputs=True)
         outputs = list(graph.outputs)
@@ -94,8 +96,11 @@ def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) 
         graph.remove(nodes)
         for node in nodes:
             if node.op_type == "Identity":
-                ir.convenience.replace_all_uses_with(node.outputs[0], node.inputs[0])
-                outputs = [node.inputs[0] if value is node.outputs[0] else value for value in outputs]
+                (source,) = node.inputs
+                if source is None:
+                    raise TracingError(f"{name}: an `Identity` has no input")
+                ir.convenience.replace_all_uses_with(node.outputs[0], source)
+                outputs = [source if value is node.outputs[0] else value for value in outputs]
                 continue
             node.name = emit.name(node.op_type)
             for i, value in enumerate(node.outputs):

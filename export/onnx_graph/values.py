@@ -66,6 +66,12 @@ def order(rank: int, channels_first: bool) -> list[int]:
     return [0, rank - 1, *range(1, rank - 1)] if channels_first and rank > 2 else list(range(rank))
 
 
+def known_sizes(sizes: Shape) -> tuple[int, ...] | None:
+    """Returns the sizes if all of them are known, and `None` otherwise."""
+    known = tuple(n for n in sizes if n is not None)
+    return known if len(known) == len(sizes) else None
+
+
 def arranged(shape: Shape, channels_first: bool) -> Shape:
     """A shape in that order."""
     return tuple(shape[axis] for axis in order(len(shape), channels_first))

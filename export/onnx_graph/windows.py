@@ -197,7 +197,7 @@ def max_pool(
     x, pads = _padded_where(emit, field, window, _too_wide(window), value=_lowest(field.dtype))
     if return_indices and x is not field.x:
         raise NoRuleError("indices of maxima among pads that a MaxPool cannot add itself")
-    options = {
+    options: dict[str, Any] = {
         "kernel_shape": window.size,
         "strides": window.strides,
         "pads": _flat(pads),
@@ -232,7 +232,7 @@ def average_pool(
     if count_include_pad and divisor_override is None:  # pads are cells like others; what ceil_mode adds is not
         declared = _pool_window(field, pool_size, strides, padding, dilation_rate, False).pads
         x = extend(emit, x, declared, None, "constant", 0.0)
-        pads = [(0, hi - own) for (_, hi), (_, own) in zip(pads, declared, strict=True)]
+        pads = tuple((0, hi - own) for (_, hi), (_, own) in zip(pads, declared, strict=True))
     dilated = max(window.dilation) > 1
     if not _known(pads) or _too_wide(window, pads) or (dilated and emit.opset < 19):
         return field.result(_average_by_sums(emit, field, x, window, pads, divisor_override), out)

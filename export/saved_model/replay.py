@@ -42,7 +42,8 @@ def check_endpoints(path: Path, endpoints: Sequence[Endpoint], tolerance: float)
 def _run(path: Path, endpoints: Sequence[Endpoint]) -> Arrays:
     with tempfile.TemporaryDirectory() as folder:
         inputs_file, outputs_file = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
-        np.savez(inputs_file, **{f"{e.name}/{name}": array for e in endpoints for name, array in e.example.items()})
+        examples: dict[str, Any] = {f"{e.name}/{name}": array for e in endpoints for name, array in e.example.items()}
+        np.savez(inputs_file, **examples)
         command = [sys.executable, "-P", str(_SCRIPT), str(path), str(inputs_file), str(outputs_file)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

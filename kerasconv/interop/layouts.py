@@ -65,10 +65,12 @@ class Mirror(NamedTuple):
     axes: tuple[int, ...]
 
     def do(self, x: Array) -> Array:
-        """Forwards and backwards."""
+        """Forwards."""
         return np.flip(x, self.axes)
 
-    undo = do
+    def undo(self, x: Array) -> Array:
+        """Backwards, which is the same."""
+        return self.do(x)
 
 
 Steps: TypeAlias = tuple[Transpose | Reshape | Mirror, ...]

@@ -184,9 +184,11 @@ class Plan:
 def _check_constructor(model: keras.Model) -> None:
     """Raises unless the class of a functional or Sequential model is made from layers alone, as its base is."""
     if structure.is_functional(model):
-        base, plain = ("inputs", "outputs"), "keras.Model(model.input, model.output)"
+        base: tuple[str, ...] = ("inputs", "outputs")
+        plain = "keras.Model(model.input, model.output)"
     else:
-        base, plain = ("layers",), "keras.Sequential(model.layers)"
+        base = ("layers",)
+        plain = "keras.Sequential(model.layers)"
     signature = inspect.signature(type(model).__init__)
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
     kinds = {name: parameter.kind for name, parameter in list(signature.parameters.items())[1:]}

@@ -123,7 +123,7 @@ def by_path(found: Iterable[Module], called: Iterable[str]) -> dict[str, str | t
     names: dict[str, str | tuple[str, ...]] = {}
     for module, name in zip(found, called, strict=True):
         before = names.get(module.path)
-        names[module.path] = name if before is None else (before, name)
+        names[module.path] = (before, name) if isinstance(before, str) else name
     return names
 
 

@@ -65,7 +65,9 @@ class Checkpoint(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether the run no longer gets better."""
-        return bool(self.patience and self.history) and len(self.history) - 1 - self.best_epoch >= self.patience
+        if not self.patience or not self.history:
+            return False
+        return len(self.history) - 1 - self.best_epoch >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Writes the state; the best one first, so that the last one never speaks of a best one that is not there."""
