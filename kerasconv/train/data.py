@@ -14,17 +14,20 @@ from typing import Any
 import keras
 import numpy as np
 from PIL import Image, ImageOps
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from kerasconv import models
 from kerasconv.export import Preprocessing
+from kerasconv.train.extras import import_extra
 
 Array = np.ndarray[Any, Any]
 
 BAD_IMAGES = ("skip", "fail")
 IN_MEMORY = 2**30
 """So many bytes of images are kept in memory; more of them in a temporary file."""
+
+
+_LUMA = np.asarray([[0.299], [0.587], [0.114]], np.float32)
+"""The weights of red, green and blue in a grey value, as JPEG and Pillow have them (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,27 @@ class Inputs:
         """Whether the model has the channels of an image in front."""
         return self.preprocessing is not None and self.shape != (*self.preprocessing.size, self.preprocessing.channels)
 
-    def check_images(self) -> None:
-        """Raises unless the model takes images."""
+    def image_preprocessing(self) -> Preprocessing:
+        """Returns the preprocessing of a model that takes images.
+
+        Raises:
+            ValueError: If the model takes no images.
+        """
         if self.preprocessing is None:
             raise ValueError(f"load: a model must take images to be given any. Received: one that takes {self.shape}.")
+        return self.preprocessing
 
     def of_pixels(self, pixels: Array) -> Array:
         """An image `(height, width, channels)` of pixels from 0 to 255 as the model takes it."""
-        self.check_images()
-        given, wanted = pixels.shape[-1], self.preprocessing.channels
+        preprocessing = self.image_preprocessing()
+        given, wanted = pixels.shape[-1], preprocessing.channels
         if (given, wanted) == (1, 3):
             pixels = np.repeat(pixels, 3, axis=-1)
         elif (given, wanted) == (3, 1):
-            pixels = pixels @ np.float32([[0.299], [0.587], [0.114]])  # as JPEG and Pillow do it: ITU-R BT.601
+            pixels = pixels @ _LUMA
         elif given != wanted:
             raise ValueError(f"load: images must have 1 or 3 channels. Received: {given}.")
-        image = np.asarray(self.preprocessing.of_pixels(pixels[None])[0])
+        image = np.asarray(preprocessing.of_pixels(pixels[None])[0])
         return np.moveaxis(image, -1, 0) if self.channels_first else image
 
 
@@ -140,7 +148,7 @@ def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip
 
 def _load_digits(inputs: Inputs) -> Data:
     """1,797 handwritten digits of 8 x 8 pixels, whose 17 shades become pixels from 0 to 255."""
-    digits = load_digits()
+    digits = import_extra("sklearn.datasets", "load", "the digits").load_digits()
     pixels = digits.images[..., None].astype("float32") * (255 / 16)
     labels = tuple(map(str, digits.target_names))
     return Data(_each(pixels, inputs), digits.target, labels, (), _fingerprint(pixels, digits.target, labels))
@@ -188,7 +196,7 @@ def _classes(y: Array, names: Array | None) -> tuple[tuple[str, ...], Array]:
 
 
 def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
-    inputs.check_images()
+    channels = inputs.image_preprocessing().channels
     labels = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
     files = [
         (file, label)
@@ -196,10 +204,11 @@ def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
         for file in sorted((folder / label).iterdir())
         if file.is_file() and file.name[0] != "."
     ]
-    x, y = _room(len(files), inputs.shape), []
+    x = _room(len(files), inputs.shape)
+    y: list[int] = []
     unreadable, digest = [], hashlib.sha256()
     for file, label in files:
-        pixels = read_pixels(file, inputs.preprocessing.channels)
+        pixels = read_pixels(file, channels)
         if pixels is None:
             if bad_images == "fail":
                 raise ValueError(f"load: images must be files that Pillow can decode. Received: {str(file)!r}.")
@@ -238,8 +247,7 @@ def read_image(file: Path, inputs: Inputs) -> Array:
     Raises:
         ValueError: If it cannot be decoded.
     """
-    inputs.check_images()
-    pixels = read_pixels(file, inputs.preprocessing.channels)
+    pixels = read_pixels(file, inputs.image_preprocessing().channels)
     if pixels is None:
         reason = "cannot be decoded" if file.is_file() else "is no file"
         raise ValueError(
@@ -299,8 +307,10 @@ def split(data: Data, fraction: float, seed: int) -> tuple[Array, Array]:
             f"{fraction} of {len(data.y)} examples of {len(data.labels)} classes, {counts[rarest]} of "
             f"{data.labels[rarest]!r}."
         )
-    chosen = train_test_split(np.arange(len(data.y)), test_size=held_out, random_state=seed, stratify=data.y)
-    return tuple(map(np.sort, chosen))
+    to_train, to_hold_out = import_extra("sklearn.model_selection", "train", "splits").train_test_split(
+        np.arange(len(data.y)), test_size=held_out, random_state=seed, stratify=data.y
+    )
+    return np.sort(to_train), np.sort(to_hold_out)
 
 
 class Batches(keras.utils.PyDataset):

@@ -24,7 +24,7 @@ from kerasconv import models
 from kerasconv.files import staged
 from kerasconv.train.checkpoint import Checkpoint
 from kerasconv.train.data import Batches, Data, Inputs, ShuffledBatches, differing_names, inputs_of, load, split
-from kerasconv.train.report import Report, measure
+from kerasconv.train.report import Report, drawing, measure
 from kerasconv.train.trained import gives_probabilities
 
 RUN, MODEL, REPORT, CONFUSION = "run.json", "model", "report.json", "confusion.png"
@@ -124,7 +124,8 @@ def train(
         announce: Called with lines of text that say what is about to happen.
 
     Raises:
-        ImportError: If there shall be logs for TensorBoard, and it is not installed.
+        ImportError: If a package of the extra `train` is not installed, or there shall be logs for TensorBoard, and it
+            is not.
         FileExistsError: If the folder holds something and `resume` is false.
         ValueError: If the model is no classifier, the data are malformed, or the run is another one or damaged.
     """
@@ -179,6 +180,7 @@ def _refuse(plan: Plan, output: Path, resume: bool, tensorboard: bool) -> None:
             f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
             f"Received: {str(output)!r}."
         )
+    drawing("train")  # which comes last
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError(
             "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 from rich.table import Table
-from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from kerasconv.files import staged
 from kerasconv.train.data import Batches, Data
+from kerasconv.train.extras import import_extra
 
 Array = np.ndarray[Any, Any]
 
@@ -88,15 +88,15 @@ class Report:
         """Writes the confusion matrix as a PNG image.
 
         Raises:
+            ImportError: If matplotlib or scikit-learn, of the extra `train`, is not installed.
             OSError: If nothing can be written there.
         """
-        from matplotlib.figure import Figure  # and not pyplot, which keeps figures, and may want a screen
-
+        metrics, figures = drawing("train")
         classes = len(self.labels)
         side = min(4 + 0.35 * classes, 24)
-        figure = Figure((side + 1, side), layout="constrained")
+        figure = figures.Figure((side + 1, side), layout="constrained")
         axes = figure.subplots()
-        display = ConfusionMatrixDisplay(self.confusion, display_labels=self.labels)
+        display = metrics.ConfusionMatrixDisplay(self.confusion, display_labels=self.labels)
         long_names = max(map(len, self.labels)) > 3
         display.plot(
             ax=axes,
@@ -108,6 +108,18 @@ class Report:
         axes.set(xlabel="taken for", ylabel="class", title=str(self).replace(" (", "\n("))
         with staged(path, overwrite=True, caller="train") as new:
             figure.savefig(new, dpi=100, format="png")
+
+
+def drawing(caller: str) -> tuple[Any, Any]:
+    """Imports what `Report.draw` needs: `sklearn.metrics`, and `matplotlib.figure`.
+
+    `matplotlib.pyplot` would keep figures, and may want a screen.
+
+    Raises:
+        ImportError: If one of them is not installed.
+    """
+    use = "drawings of the confusion matrix"
+    return import_extra("sklearn.metrics", caller, use), import_extra("matplotlib.figure", caller, use)
 
 
 def wilson_interval(correct: int, examples: int) -> tuple[float, float]:
@@ -139,5 +151,6 @@ def measure(model: keras.Model, data: Data, chosen: Array | None = None, batch_s
     """
     chosen = np.arange(len(data.y)) if chosen is None else chosen
     predicted = model.predict(Batches(data, chosen, batch_size), verbose=0).argmax(-1)
-    classes = np.arange(len(data.labels))
-    return Report(data.labels, confusion_matrix(data.y[chosen], predicted, labels=classes))
+    confusion = np.zeros((len(data.labels),) * 2, int)
+    np.add.at(confusion, (data.y[chosen], predicted), 1)
+    return Report(data.labels, confusion)
