@@ -1,30 +1,21 @@
-"""Which layers operators belong to, by the scopes in the operators' names."""
+"""Names of the layers that operators in a traced graph belong to."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from kerasconv import structure
 from kerasconv.export.signature import Signature
 
 
-def layers_of(served: Signature, operations: Iterable[str]) -> str:
-    """The innermost layers in whose scopes operations stand, as `'conv' (Conv2D), 'pool' (MaxPooling2D)`.
+def layers_of(signature: Signature, operations: Iterable[str]) -> str:
+    """Returns the innermost layers that operators belong to, as `'conv' (Conv2D), 'pool' (MaxPooling2D)`.
 
     Args:
-        served: The model.
+        signature: The model.
         operations: The names of operators in a graph that TensorFlow traced.
     """
-    layers = {layer.name: type(layer).__name__ for _, layer in structure.walk(served.model)}
-    found = {_layer_of(name, layers) for name in operations} - {""}
-    return ", ".join(f"{layer!r} ({layers[layer]})" for layer in sorted(found))
-
-
-def _layer_of(operation: str, layers: Container[str]) -> str:
-    """The innermost layer in whose scope an operation stands, or nothing.
-
-    Keras opens a layer's scope twice, to build and to call it, so TensorFlow calls that of the layer `conv` `conv_1`.
-    """
-    scopes = [re.sub(r"_\d+$", "", scope) for scope in operation.split("/")]
-    return next((scope for scope in reversed(scopes) if scope in layers), "")
+    names = structure.names_on_path(signature.model)
+    kinds = {layer.name: type(layer).__name__ for _, layer in structure.walk(signature.model)}
+    found = {path[-1] for path in (structure.layer_in_scope(operation, names) for operation in operations) if path}
+    return ", ".join(f"{layer!r} ({kinds[layer]})" for layer in sorted(found))

@@ -1,7 +1,7 @@
-"""What a model is made of: its layers, by path, and its graph, where it has one.
+"""The structure of a model: its layers by path, and its graph if it has one.
 
-What is used of Keras beyond its public interface stands in this file alone; `tests/test_structure.py` notices when a
-new version of Keras does without.
+Private API of Keras and TensorFlow is used in this file only. `tests/test_structure.py` has a test for each use, which
+fails if a new version renames or changes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Where = tuple[str | int, ...]
 """The steps to a sub-layer: the name of a layer in a model, or an attribute, then keys and indices."""
 
 
-# Keras exports the classes of one rank only, not those that they have in common.
+# Keras exports the classes of each rank, but not the classes that they derive from.
 CONVOLUTION = keras.layers.Conv2D.__base__
 DEPTHWISE = keras.layers.DepthwiseConv2D.__base__
 SEPARABLE = keras.layers.SeparableConv2D.__base__
@@ -26,9 +26,12 @@ POOLING = keras.layers.MaxPooling2D.__base__
 GLOBAL_POOLING = keras.layers.GlobalMaxPooling2D.__base__
 ADAPTIVE_POOLING = keras.layers.AdaptiveMaxPooling2D.__mro__[2]
 
+GRADIENT_ATTRIBUTE = "_gradient_op_type"
+"""The attribute of an `IdentityN` node that names the gradient which `tf.custom_gradient` has registered for it."""
+
 
 def is_keras_own(kind: type) -> bool:
-    """Whether a class is one of Keras' own, and not of somebody who builds on it."""
+    """Returns whether a class is defined by Keras itself."""
     return kind.__module__.startswith("keras.src.")
 
 
@@ -38,17 +41,17 @@ def operation_of(tensor: Any) -> Any:
 
 
 def is_functional(layer: Any) -> bool:
-    """Whether this is a functional model, of whatever class: a graph of layers and a model in one."""
+    """Returns whether a layer is a functional model, including instances of its subclasses."""
     return isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
 
 
 def is_wired(layer: Any) -> bool:
-    """Whether this is a functional or Sequential model: one that says itself how its layers hang together."""
+    """Returns whether a layer is a functional or Sequential model, which records how its layers are connected."""
     return is_functional(layer) or isinstance(layer, keras.Sequential)
 
 
 def graph(layer: Any) -> keras.Model | None:
-    """The graph of a functional model, or of a Sequential one that has been built; `None` for anything else."""
+    """Returns the graph of a functional model or of a built Sequential model; `None` for anything else."""
     if is_functional(layer):
         return layer
     if isinstance(layer, keras.Sequential) and is_connected(layer):
@@ -57,22 +60,22 @@ def graph(layer: Any) -> keras.Model | None:
 
 
 def is_connected(model: keras.Sequential) -> bool:
-    """Whether a Sequential model has become a graph, by an input shape or by its first call."""
+    """Returns whether a Sequential model has a graph, which it gets from an input shape or its first call."""
     return getattr(model, "inputs", None) is not None
 
 
 def run_graph(model: keras.Model, inputs: Any, operation_fn: Callable[[Any], Callable[..., Any]]) -> Any:
-    """What a graph makes of `inputs` when `operation_fn(operation)` is called in the place of each operation.
+    """Runs a graph on `inputs`, calling `operation_fn(operation)` instead of each operation.
 
-    As in `keras.models.clone_model`, which does the same. `inputs` may be anything, in the structure of `model.input`.
+    `keras.models.clone_model` does the same. The inputs may be of any type, in the structure of `model.input`.
     """
     return model._run_through_graph(inputs, operation_fn=operation_fn)
 
 
 def run_nodes(graph: Any, inputs: Any, visit: Callable[[Any, Any, Any], Any]) -> list[Any]:
-    """Returns what a graph makes of flat inputs when `visit(node, args, kwargs)` says what each of its nodes makes.
+    """Runs a graph on a flat list of inputs, with the results of each node given by `visit(node, args, kwargs)`.
 
-    A node of which an input is not known is passed over.
+    Nodes with an unknown input are skipped.
     """
     known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes(graph):
@@ -84,16 +87,16 @@ def run_nodes(graph: Any, inputs: Any, visit: Callable[[Any, Any, Any], Any]) ->
 
 
 def nodes(graph: Any) -> Iterator[Any]:
-    """The nodes of a functional model or `keras.Function`, each after those that it takes its inputs from."""
+    """Yields the nodes of a functional model or `keras.Function` in topological order, without the input nodes."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def sublayers(layer: Any) -> dict[Where, keras.Layer]:
-    """The layers right inside a layer or model.
+    """Returns the direct sub-layers of a layer or model.
 
-    In functional and Sequential models they are called by their names, elsewhere by the attribute that holds them,
-    itself or in lists, tuples and dictionaries.
+    The keys are the names of the layers in functional and Sequential models. In other layers they begin with the
+    attribute that holds the sub-layer, directly or in lists, tuples and dictionaries.
     """
     if is_wired(layer):
         return {(inner.name,): inner for inner in layer.layers if not isinstance(inner, keras.layers.InputLayer)}
@@ -101,7 +104,7 @@ def sublayers(layer: Any) -> dict[Where, keras.Layer]:
 
 
 def attributes(layer: keras.Layer) -> dict[str, Any]:
-    """The attributes that a layer has beside those that Keras and TensorFlow give every layer."""
+    """Returns the attributes of a layer, except those that Keras and TensorFlow add to every layer."""
     return {
         name: value
         for name, value in vars(layer).items()
@@ -123,12 +126,12 @@ def _layers_in(value: Any) -> Iterator[tuple[Where, keras.Layer]]:
 
 
 def path(where: Where) -> str:
-    """How a place is written: `block/convs/0`."""
+    """Returns the steps as a path, such as `block/convs/0`."""
     return "/".join(map(str, where))
 
 
 def walk(layer: keras.Layer) -> Iterator[tuple[Where, keras.Layer]]:
-    """All layers inside a layer or model, each once, a layer before those inside it, in the order of the model.
+    """Yields all layers inside a layer or model, each once and before its own sub-layers, in the order of the model.
 
     Example:
         >>> import keras
@@ -150,20 +153,21 @@ def walk(layer: keras.Layer) -> Iterator[tuple[Where, keras.Layer]]:
 
 
 def names_on_path(layer: keras.Layer) -> list[tuple[str, ...]]:
-    """Returns for each layer inside a layer or model the names from the outermost one's inside down to its own."""
+    """Returns for each layer inside a layer or model the names of the layers around it, and last its own."""
     layers = dict(walk(layer))
     prefixes = ([where[:end] for end in range(1, len(where) + 1)] for where in layers)
     return [tuple(layers[prefix].name for prefix in steps if prefix in layers) for steps in prefixes]
 
 
 def layer_in_scope(scope: str, names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Returns which of the layers that `names_on_path` lists an operation stands in; nothing if in none.
+    """Returns the innermost layer that an operation belongs to, as an entry of `names`; empty if there is none.
 
-    Keras opens the scope of a layer twice, so TensorFlow calls that of the layer `conv` `conv_1`.
+    Keras opens the name scope of a layer twice, to build it and to call it. TensorFlow numbers the second one, so the
+    operations of the layer `conv` have the scope `conv_1`.
 
     Args:
-        scope: The name of an operation that TensorFlow traced, or the scope that it stands in.
-        names: The names of the layers.
+        scope: The name of an operation that TensorFlow traced, or its name scope.
+        names: The names of the layers, from `names_on_path`.
     """
     scopes = [re.sub(r"_\d+$", "", step) for step in reversed(scope.split("/"))]
 
@@ -175,12 +179,12 @@ def layer_in_scope(scope: str, names: Iterable[tuple[str, ...]]) -> tuple[str, .
 
 
 def own_variables(layer: keras.Layer) -> list[keras.Variable]:
-    """The variables of a layer that are not those of layers inside it; random seeds are among them."""
+    """Returns the variables of a layer without those of its sub-layers, random seeds included."""
     return _own(layer, "variables")
 
 
 def own_weights(layer: keras.Layer) -> list[keras.Variable]:
-    """The weights of a layer that are not those of layers inside it."""
+    """Returns the weights of a layer without those of its sub-layers."""
     return _own(layer, "weights")
 
 
@@ -190,11 +194,11 @@ def _own(layer: keras.Layer, kind: str) -> list[keras.Variable]:
 
 
 def exchange(layer: keras.Layer, new: dict[int, keras.Layer]) -> None:
-    """Puts other layers in the places of sub-layers of a layer that is no functional or Sequential model.
+    """Replaces sub-layers of a layer that is neither a functional nor a Sequential model.
 
     Args:
-        layer: The layer. It may be built already.
-        new: The layer to take the place of each, by the `id` of the one that goes.
+        layer: The layer. It may have been built.
+        new: The replacements, by the `id` of the sub-layer that each of them replaces.
     """
     for old in sublayers(layer).values():
         if id(old) in new and layer._tracker.is_in_store("layers", old):

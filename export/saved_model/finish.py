@@ -7,6 +7,7 @@ from pathlib import Path
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from kerasconv import structure
 from kerasconv.export.errors import ExportError
 from kerasconv.export.scopes import layers_of
 from kerasconv.export.signature import Signature
@@ -59,5 +60,5 @@ def _differentiate_again(graph: graph_pb2.GraphDef) -> None:
     stored = {gradient.registered_op_type.encode() for gradient in graph.library.registered_gradients}
     for function in graph.library.function:
         for node in function.node_def:
-            if node.op == "IdentityN" and node.attr["_gradient_op_type"].s not in stored:
-                del node.attr["_gradient_op_type"]
+            if node.op == "IdentityN" and node.attr[structure.GRADIENT_ATTRIBUTE].s not in stored:
+                del node.attr[structure.GRADIENT_ATTRIBUTE]
