@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from kerasconv.cli import training
-from kerasconv.cli.shared import NameArgument, SetOption, console, in_zoo, is_preset, load_model, parse
+import kerasconv
+from kerasconv.cli import catalogue, tables, training
+from kerasconv.cli.model_arguments import NameArgument, SetOption, in_zoo, is_preset, load_model, parse
+from kerasconv.cli.quiet_import import import_tensorflow
+from kerasconv.cli.terminal import console
 
 if TYPE_CHECKING:
     import keras
 
-    from kerasconv.export import ParityReport, Preprocessing
-    from kerasconv.export.parity import Parity
+    from kerasconv.export import ParityReport
+    from kerasconv.preprocessing import Preprocessing
 
 
 class _NoVerdictError(Exception):
-    """The verdict that was asked for is not known."""
+    """No verdict could be reached."""
 
 
 app = typer.Typer(
@@ -45,8 +47,22 @@ app.add_typer(training.app)
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
 
 
+FORMATS = ("savedmodel", "onnx", "litert")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"kerasconv {kerasconv.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Options of every command; `--debug` is read by `main`."""
 
 
@@ -62,14 +78,11 @@ def list_command(
 
     Example: `kerasconv list "resnet*" --pretrained`
     """
-    from kerasconv import models
-    from kerasconv.cli import tables
-
-    names = models.list_models(pattern, pretrained=pretrained, task=task)
+    names = catalogue.find(pattern, task, pretrained)
     if not names:
         raise ValueError(
             f"list: some model must match. Received: {pattern!r}, task={task!r}, pretrained={pretrained!r}; "
-            f"tasks are {', '.join(sorted({models.get_entry(name).task for name in models.list_models()}))}."
+            f"tasks are {', '.join(sorted({model.task for model in catalogue.catalogue().values()}))}."
         )
     console.print(tables.zoo(names, console.width))
 
@@ -80,8 +93,6 @@ def show(name: NameArgument, set_: SetOption = None) -> None:
 
     Example: `kerasconv show line_detector --set pooling=average`
     """
-    from kerasconv.cli import tables
-
     console.print(tables.layers(load_model(name, set_), name if in_zoo(name) else None))
 
 
@@ -101,6 +112,7 @@ def run(
     """
     from kerasconv.cli import images
 
+    zoo = in_zoo(name)
     pixels = images.read(image)
     model = load_model(name, set_)
     if len(model.output_shape) != 4:
@@ -108,7 +120,7 @@ def run(
             f"run: the model must give feature maps (batch, height, width, channels). "
             f"Received: {name!r}, whose output has the shape {_shape(model.output_shape)}."
         )
-    if in_zoo(name):  # takes the size of the image
+    if zoo:  # takes the size of the image
         model = load_model(name, [*(set_ or []), f"input_shape=(None, None, {model.input_shape[-1]})"])
     fitted = images.fit(pixels, model.input_shape)
     preprocessing = _preprocessing(name, model, fitted.shape[:2])
@@ -138,12 +150,11 @@ def export(
 
     Example: `kerasconv export line_detector --format onnx -o line_detector.onnx`
     """
-    from kerasconv import export as exporters
-
-    formats = {"savedmodel": exporters.to_saved_model, "onnx": exporters.to_onnx, "litert": exporters.to_litert}
-    if format_ not in formats:
-        raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, formats))}. Received: {format_!r}.")
-    options, known = parse(option, "--option"), list(inspect.signature(formats[format_]).parameters)[2:]
+    in_zoo(name)
+    if format_ not in FORMATS:
+        raise ValueError(f"export: `--format` must be one of {', '.join(map(repr, FORMATS))}. Received: {format_!r}.")
+    options, exporter = parse(option, "--option"), _exporter(format_)
+    known = list(inspect.signature(exporter).parameters)[2:]
     unknown = [key for key in options if key not in known or key == "overwrite"]
     if unknown:
         raise ValueError(
@@ -151,8 +162,8 @@ def export(
             f"Received: {unknown[0]!r}."
         )
     model = load_model(name, set_)
-    report = formats[format_](model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
-    console.print(parity_table([report]))
+    report = exporter(model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
+    console.print(tables.parity([report]))
     console.print(f"Wrote {output}")
 
 
@@ -180,17 +191,18 @@ def verify(
 
     Example: `kerasconv verify line_detector.onnx --model line_detector`
     """
-    from kerasconv import export as exporters
-
     try:
         keras_model = None if model is None else load_model(model, set_)
+        import_tensorflow()
+        from kerasconv import export as exporters
+
         report = exporters.verify(path, keras_model, tolerance=tolerance, runtimes=runtime or None)
     except Exception as error:
         raise _NoVerdictError(str(error) or type(error).__name__) from error
     if json_:
         print(json.dumps(report.to_json(), indent=2))
     else:
-        console.print(parity_table([report]))
+        console.print(tables.parity([report]))
         for title, reason in report.refused:
             console.print(f"{title} does not run it: {reason}", highlight=False, markup=False)
     report.raise_if_failed("verify")
@@ -208,40 +220,26 @@ def demo(
 
     What it writes is replaced when it runs again.
     """
+    import_tensorflow()
     from kerasconv.cli.demo import run_demo
 
     run_demo(console, output, image, epochs)
 
 
-def parity_table(reports: list[ParityReport]) -> Table:
-    """The measurements of some reports, as a table for people.
+def _exporter(format_: str) -> Callable[..., ParityReport]:
+    import_tensorflow()
+    from kerasconv import export as exporters
 
-    The differences are the largest ones, and the same relative to the largest output.
-    """
-    table = Table("Artifact", "Runtime", "Inputs", "Batch", "Difference", "Relative", "Verdict")
-    for report in reports:
-        for row in report.rows:
-            table.add_row(
-                report.path.name,
-                row.runtime,
-                row.inputs,
-                str(row.batch_size),
-                f"{row.absolute:.2e}",
-                f"{row.relative:.2e}",
-                _verdict(row),
-            )
-    return table
-
-
-def _verdict(row: Parity) -> str:
-    if row.passed:
-        return "[green]equal[/green]"
-    misplaced = f", {row.misplaced} NaN" if row.misplaced else ""
-    return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
+    functions: dict[str, Callable[..., ParityReport]] = {
+        "savedmodel": exporters.to_saved_model,
+        "onnx": exporters.to_onnx,
+        "litert": exporters.to_litert,
+    }
+    return functions[format_]
 
 
 def _preprocessing(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
-    """How an image becomes an input of a model, if that is known: by the zoo's table, or by the preset."""
+    """Preprocessing of a model's images, if it is known: by the zoo's table, or by the preset."""
     from kerasconv import models
     from kerasconv.models._info import preprocessing_of
 
@@ -269,7 +267,6 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 def main() -> None:
     """Runs the command line. An error is one line on standard error, and exit status 1, or 2 without a verdict."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own log would drown ours
     try:
         app()
     except Exception as error:

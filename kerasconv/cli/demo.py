@@ -8,16 +8,16 @@ from typing import Any
 import keras
 import numpy as np
 from rich.console import Console
-from sklearn.datasets import load_digits, load_sample_image
-from sklearn.model_selection import train_test_split
 
 from kerasconv import export, layers, models
-from kerasconv.cli import images, parity_table
+from kerasconv.cli import images, tables
+from kerasconv.train.extras import import_extra
 
 
 def run_demo(console: Console, folder: Path, image: Path | None, epochs: int) -> None:
     """Runs the four parts and writes their results to `folder`."""
-    photograph = load_sample_image("china.jpg") / np.float32(255) if image is None else images.read(image)
+    datasets = import_extra("sklearn.datasets", "demo", "its digits and its photograph")
+    photograph = datasets.load_sample_image("china.jpg") / np.float32(255) if image is None else images.read(image)
 
     console.rule("1. Build: the tutorial's line detector")
     detector = show_line_detector(console)
@@ -38,7 +38,7 @@ def run_demo(console: Console, folder: Path, image: Path | None, epochs: int) ->
     for model in (detector, network):
         reports.append(export.to_saved_model(model, folder / model.name, overwrite=True))
         reports.append(export.to_onnx(model, folder / f"{model.name}.onnx", overwrite=True))
-    console.print(parity_table(reports))
+    console.print(tables.parity(reports))
     console.print(f"Everything is in {folder}")
 
 
@@ -62,9 +62,13 @@ def show_line_detector(console: Console) -> keras.Model:
 
 def digits_split() -> list[np.ndarray[Any, Any]]:
     """scikit-learn's digits, as `train_test_split` gives them: images `(digits, 8, 8, 1)` from 0 to 1, and labels."""
-    digits = load_digits()
+    digits = import_extra("sklearn.datasets", "demo", "its digits").load_digits()
     x = digits.images[..., None].astype("float32") / 16
-    return train_test_split(x, digits.target, test_size=0.2, random_state=1, stratify=digits.target)
+    selection = import_extra("sklearn.model_selection", "demo", "its digits")
+    parts: list[np.ndarray[Any, Any]] = selection.train_test_split(
+        x, digits.target, test_size=0.2, random_state=1, stratify=digits.target
+    )
+    return parts
 
 
 def train_digits(console: Console, epochs: int) -> keras.Model:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kerasconv.export import Preprocessing
 from kerasconv.files import staged
+
+if TYPE_CHECKING:
+    from kerasconv.preprocessing import Preprocessing
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +44,7 @@ def fit(pixels: Array, input_shape: tuple[int | None, ...]) -> Array:
     _, height, width, channels = input_shape
     size = (width or pixels.shape[1], height or pixels.shape[0])
     image = Image.fromarray((pixels * 255).round().astype("uint8")).resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(image.convert("L" if channels == 1 else "RGB"), "float32").reshape(*size[::-1], channels) / 255
+    return np.asarray(image.convert("L" if channels == 1 else "RGB"), "float32").reshape(*size[::-1], -1) / 255
 
 
 def normalise(pixels: Array, preprocessing: Preprocessing | None) -> Array:

@@ -1,4 +1,4 @@
-"""What `kerasconv list` and `kerasconv show` print."""
+"""The tables that `kerasconv list`, `show`, `export` and `verify` print."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.table import Column, Table
 
+from kerasconv.cli.catalogue import catalogue
+
 if TYPE_CHECKING:
     import keras
 
+    from kerasconv.export import ParityReport
+    from kerasconv.export.parity import Parity
 
 _WIDE = 120  # columns of a terminal from which on the whole table of the zoo can be read
 
 
 def zoo(names: list[str], width: int) -> Table:
-    """Models of the zoo, without building them: in a narrow terminal without what `kerasconv show` has too."""
-    from kerasconv import models
-    from kerasconv.models._info import facts, title
-
+    """Models of the zoo: in a narrow terminal without what `kerasconv show` has too."""
     columns = {
         "Model": Column("Model", no_wrap=True),
         "Task": Column("Task", no_wrap=True),
@@ -30,9 +31,16 @@ def zoo(names: list[str], width: int) -> Table:
     shown = list(columns) if width >= _WIDE else ["Model", "Parameters", "What it is"]
     table = Table(*(columns[column] for column in shown))
     for name in names:
-        entry, summary = models.get_entry(name), facts().get(name)
-        size, count = (shape(summary.input_shape), f"{summary.parameters:,}") if summary else ("", "")
-        row = dict(zip(columns, (name, entry.task, size, count, title(name), _short(entry.paper)), strict=True))
+        model = catalogue()[name]
+        cells = (
+            name,
+            model.task,
+            shape(model.input_shape),
+            f"{model.parameters:,}",
+            model.title,
+            _short(model.paper),
+        )
+        row = dict(zip(columns, cells, strict=True))
         table.add_row(*(row[column] for column in shown))
     return table
 
@@ -46,7 +54,8 @@ def _short(paper: str) -> str:
 def layers(model: keras.Model, name: str | None) -> Group:
     """The layers of a model, and what they add up to; with what the zoo's table says, if `name` is there."""
     from kerasconv.inspection.layer_table import layer_table
-    from kerasconv.models._info import info_of, summarise
+    from kerasconv.inspection.summary import summarise
+    from kerasconv.models._info import info_of
 
     rows = layer_table(model)
     table = Table("Layer", "Kind", "Output", *map(_right, ("Parameters", "MACs", "Receptive field", "Stride")))
@@ -64,7 +73,7 @@ def layers(model: keras.Model, name: str | None) -> Group:
 
 
 def _footer(facts: Any) -> dict[str, str]:
-    """What is known of a model, in words; what is not known is left out."""
+    """Facts of a model, in words, without those that are not known."""
     lines = {
         "Input and output": f"{shape(facts.input_shape)} to {shape(facts.output_shape)}",
         "Parameters": f"{facts.parameters:,}, of which {facts.trained:,} are trained",
@@ -85,6 +94,33 @@ def _footer(facts: Any) -> dict[str, str]:
             "Preprocessing": str(facts.preprocessing or ""),
         }
     return {key: text for key, text in lines.items() if text}
+
+
+def parity(reports: list[ParityReport]) -> Table:
+    """The measurements of some reports, as a table for people.
+
+    The differences are the largest ones, and the same relative to the largest output.
+    """
+    table = Table("Artifact", "Runtime", "Inputs", "Batch", "Difference", "Relative", "Verdict")
+    for report in reports:
+        for row in report.rows:
+            table.add_row(
+                report.path.name,
+                row.runtime,
+                row.inputs,
+                str(row.batch_size),
+                f"{row.absolute:.2e}",
+                f"{row.relative:.2e}",
+                _verdict(row),
+            )
+    return table
+
+
+def _verdict(row: Parity) -> str:
+    if row.passed:
+        return "[green]equal[/green]"
+    misplaced = f", {row.misplaced} NaN" if row.misplaced else ""
+    return f"[red]differs{misplaced}[/red]" if row.required else f"[yellow]not counted{misplaced}[/yellow]"
 
 
 def shape(sizes: Any) -> str:

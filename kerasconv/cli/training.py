@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from kerasconv.cli.shared import SetOption, console, parse
+from kerasconv.cli.catalogue import check_name
+from kerasconv.cli.model_arguments import SetOption, in_zoo, parse
+from kerasconv.cli.quiet_import import import_tensorflow
+from kerasconv.cli.terminal import console, say
 
 if TYPE_CHECKING:
     from kerasconv.train import Report
@@ -67,6 +70,8 @@ def train(
 
     Example: `kerasconv train lenet5 --data digits -o runs/lenet5`
     """
+    check_name(name)
+    import_tensorflow()
     from kerasconv.train import Plan, train
 
     plan = Plan(
@@ -83,12 +88,12 @@ def train(
         patience,
         bad_images,
     )
-    result = train(plan, output, resume=resume, tensorboard=tensorboard, announce=_say)
+    result = train(plan, output, resume=resume, tensorboard=tensorboard, announce=say)
     _show(result.report)
     if patience:
-        _say("The epoch was chosen by the same examples: others may be recognised less often.")
-    _say(f"Wrote {output}: model/, report.json, confusion.png, log.csv")
-    _say(f"Try: kerasconv predict {output / 'model'} IMAGE")
+        say("The epoch was chosen by the same examples: others may be recognised less often.")
+    say(f"Wrote {output}: model/, report.json, confusion.png, log.csv")
+    say(f"Try: kerasconv predict {output / 'model'} IMAGE")
 
 
 @app.command()
@@ -104,8 +109,13 @@ def evaluate(
 
     Example: `kerasconv evaluate runs/lenet5/model --data digits`
     """
+    in_zoo(model)
+    import_tensorflow()
     from kerasconv.train import load, measure, open_trained
+    from kerasconv.train.report import drawing
 
+    if confusion is not None:
+        drawing("evaluate")
     trained = open_trained(model, parse(set_))
     loaded = load(data, trained.inputs, bad_images)
     trained.check_labels(loaded)
@@ -115,14 +125,14 @@ def evaluate(
         print(json.dumps({**report.to_json(), "held_out": held_out is not None}, indent=2))
     else:
         if loaded.unreadable:
-            _say(f"Skipped {len(loaded.unreadable):,} files that cannot be decoded")
+            say(f"Skipped {len(loaded.unreadable):,} files that cannot be decoded")
         if held_out is not None:
-            _say("It was trained on the other part of these data; this is the part that was held out.")
+            say("It was trained on the other part of these data; this is the part that was held out.")
         _show(report)
     if confusion is not None:
         report.draw(confusion)
         if not json_:
-            _say(f"Wrote {confusion}")
+            say(f"Wrote {confusion}")
 
 
 @app.command()
@@ -137,6 +147,8 @@ def predict(
 
     Example: `kerasconv predict runs/lenet5/model photo.jpg --top 5`
     """
+    in_zoo(model)
+    import_tensorflow()
     from kerasconv.train import open_trained, read_image
 
     trained = open_trained(model, parse(set_))
@@ -153,8 +165,4 @@ def predict(
 
 def _show(report: Report) -> None:
     console.print(report.table())
-    _say(str(report))
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    say(str(report))

@@ -1,4 +1,4 @@
-"""What several commands have in common."""
+"""Arguments that name a model and its options, and the model that they stand for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+
+from kerasconv.cli.catalogue import catalogue, check_name
+from kerasconv.cli.quiet_import import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
-
-console = Console()
 
 NameArgument = Annotated[
     str, typer.Argument(help="A model of the zoo (see `kerasconv list`), the folder of a preset, or a `.keras` file.")
@@ -24,34 +24,41 @@ SetOption = Annotated[
 
 
 def is_preset(name: str) -> bool:
-    """Whether this is a folder. One that is called like a model of the zoo must be given as `./NAME`."""
-    from kerasconv import models
-
-    return Path(name).is_dir() and name not in models.list_models()
+    """Returns true for a folder. One that is called like a model of the zoo must be given as `./NAME`."""
+    return Path(name).is_dir() and name not in catalogue()
 
 
 def in_zoo(name: str) -> bool:
-    """Whether this is to be a model of the zoo: neither a preset nor a `.keras` file."""
-    return not name.endswith(".keras") and not is_preset(name)
+    """Returns true for the name of a model of the zoo, false for a preset and for a `.keras` file.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if name.endswith(".keras") or is_preset(name):
+        return False
+    check_name(name)
+    return True
 
 
 def load_model(name: str, settings: list[str] | None) -> keras.Model:
-    """The model that a person asked for."""
+    """Builds a model of the zoo, or reads a preset or a `.keras` file."""
+    zoo, options = in_zoo(name), parse(settings)
+    if options and not zoo:
+        raise ValueError(f"--set: only models of the zoo have options. Received: {name!r}, which is a file or folder.")
+    import_tensorflow()
     import keras
 
     from kerasconv import layers, models  # our layers must be known before a file is read
 
-    if in_zoo(name):
-        return models.create_model(name, **parse(settings))
-    if settings:
-        raise ValueError(f"--set: only models of the zoo have options. Received: {name!r}, which is a file or folder.")
+    if zoo:
+        return models.create_model(name, **options)
     if is_preset(name):
         return models.from_preset(name)
     return keras.saving.load_model(name, custom_objects={"kerasconv": layers})
 
 
 def parse(settings: list[str] | None, name: str = "--set") -> dict[str, Any]:
-    """`["a=1", "b=max"]` as `{"a": 1, "b": "max"}`."""
+    """Turns `["a=1", "b=max"]` into `{"a": 1, "b": "max"}`."""
     options = {}
     for setting in settings or []:
         key, equals, text = setting.partition("=")
