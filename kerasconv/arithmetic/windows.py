@@ -180,7 +180,7 @@ def valid_counts(window: AnyWindow, sizes: Sequence[Size]) -> Table:
     """Returns how many taps see no padding, `(*O, 1)`."""
     valid = [_seen_along(window, axis, n)[1] for axis, n in enumerate(sizes)]
     counts = [v.sum(1) if isinstance(v, np.ndarray) else tf.reduce_sum(tf.cast(v, tf.int32), 1) for v in valid]
-    return functools.reduce(operator.mul, _columns(counts))[..., None]
+    return functools.reduce(operator.mul, _broadcastable(counts))[..., None]
 
 
 def _seen_along(window: AnyWindow, axis: int, n: Size) -> tuple[Table, Table]:
@@ -220,7 +220,7 @@ def _seeing_along(window: AnyWindow, axis: int, n: Size, o: Size) -> list[Seeing
 
 def row_major(tables: Sequence[Table], sizes: Sequence[Size], largest_constant: int = LARGEST_CONSTANT) -> Table:
     """Returns the row-major index, among axes of these sizes, of what one table for each axis says."""
-    columns = _columns([table * math.prod(sizes[axis + 1 :]) for axis, table in enumerate(tables)])
+    columns = _broadcastable([table * math.prod(sizes[axis + 1 :]) for axis, table in enumerate(tables)])
     if all(isinstance(c, int | np.ndarray) for c in columns) and math.prod(map(np.size, columns)) > largest_constant:
         columns = [tf.constant(column, tf.int32) for column in columns]
     return sum(columns)
@@ -228,11 +228,11 @@ def row_major(tables: Sequence[Table], sizes: Sequence[Size], largest_constant: 
 
 def _everywhere(tables: Sequence[Table]) -> Table | None:
     """Returns where all tables, one for each axis, are true, with an axis for channels; `None` if everywhere."""
-    columns = [column for column in _columns(tables) if not (isinstance(column, np.ndarray) and column.all())]
+    columns = [column for column in _broadcastable(tables) if not (isinstance(column, np.ndarray) and column.all())]
     return functools.reduce(tf.logical_and, columns)[..., None] if columns else None
 
 
-def _columns(tables: Sequence[Table]) -> list[Table]:
+def _broadcastable(tables: Sequence[Table]) -> list[Table]:
     """Returns tables, one for each axis, so that they broadcast along the axes of the others.
 
     All have one axis, or all have a second one for the taps, which then follow behind.

@@ -20,6 +20,7 @@ import tensorflow as tf
 from kerasconv.config import Settings
 from kerasconv.engine.chunking import MOST, Chunks, chunks
 from kerasconv.engine.costs import CANDIDATES, Candidate
+from kerasconv.engine.fusion import hashable
 from kerasconv.engine.problem import Problem
 
 _WORTH_TRANSFORMING = 16  # channels
@@ -97,7 +98,7 @@ def plan(name: str, p: Problem, dtype: tf.DType, settings: Settings) -> Plan:
     Raises:
         ValueError: If it does not take it; the message is the reason.
     """
-    make = _plan if _hashable(p) else _plan.__wrapped__
+    make = _plan if hashable(p) else _plan.__wrapped__
     return make(name, p, dtype, settings, tf.executing_eagerly())
 
 
@@ -149,8 +150,3 @@ def _passed_over(candidate: Candidate, p: Problem, dtype: tf.DType, settings: Se
     if p.sized and dtype.size * candidate.workspace(p).fixed > most:
         return "its kernel alone takes more memory than allowed"
     return None
-
-
-def _hashable(p: Problem) -> bool:
-    """Returns whether a problem can be a key of the cache: not where its pads are tensors."""
-    return all(isinstance(side, int) for pair in p.window.pads for side in pair)

@@ -69,7 +69,7 @@ def run_shared(function: _Function, *arguments: Any, fused: Fused = Fused.ALL) -
     has no gradient.
     """
     tensors, options = _split(arguments)
-    shareable = fused is Fused.ALL and _hashable(options)  # not where sizes are tensors
+    shareable = fused is Fused.ALL and hashable(options)  # not where sizes are tensors
     if tf.executing_eagerly() or not shareable or pack_tangents(tensors).tangents:  # of a ForwardAccumulator
         return run(function, *arguments, fused=fused)
     with _LOCK:
@@ -163,7 +163,8 @@ def _specs(tensors: Sequence[tf.Tensor]) -> tuple[Any, ...]:
     return tuple((tuple(t.shape), t.dtype) for t in tensors)
 
 
-def _hashable(options: Any) -> bool:
+def hashable(options: Any) -> bool:
+    """Returns whether a value can be part of a cache's key: not if a tensor is in it."""
     try:
         hash(options)
     except TypeError:

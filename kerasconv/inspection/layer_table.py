@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -183,7 +183,7 @@ class _Walk:
                 stride=tuple(reach.stride for reach in local) or None,
                 global_context=first.sees_all and bool(local),
                 depth=first.depth,
-                elements=_total(sizes),
+                elements=total(sizes),
                 layer=layer,
                 inputs=tuple(dict.fromkeys(source.row for source in sources)),
             )
@@ -247,9 +247,11 @@ def _product(sizes: Shape) -> int | None:
     return math.prod(known) if len(known) == len(sizes) else None
 
 
-def _total(counts: Sequence[int | None]) -> int | None:
-    known = [n for n in counts if n is not None]
-    return sum(known) if len(known) == len(counts) else None
+def total(counts: Iterable[int | None]) -> int | None:
+    """Returns the sum; `None` if one of the numbers is not known."""
+    found = list(counts)
+    known = [n for n in found if n is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _count(variables: list[Any]) -> int:

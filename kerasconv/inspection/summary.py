@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasconv.inspection.layer_table import Row, Shape, layer_table
+from kerasconv.inspection.layer_table import Row, Shape, layer_table, total
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
     """
     rows = layer_table(model) if rows is None else rows
     fields = [row.receptive_field for row in rows if row.receptive_field]
-    elements = _total(row.elements for row in rows)
+    elements = total(row.elements for row in rows)
     return Summary(
         parameters=sum(row.parameters for row in rows),
         trained=sum(row.trained for row in rows),
-        macs=_total(row.macs for row in rows),
+        macs=total(row.macs for row in rows),
         receptive_field=tuple(map(max, zip(*(f for f in fields if len(f) == len(fields[0])), strict=True))) or None,
         global_context=any(row.global_context for row in rows),
         depth=max((row.depth for row in rows), default=0),
@@ -78,8 +78,3 @@ def summarise(model: keras.Model, rows: list[Row] | None = None) -> Summary:
 def _shapes(tensors: list[Any]) -> Shape | list[Shape]:
     shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
     return shapes[0] if len(shapes) == 1 else shapes
-
-
-def _total(numbers: Any) -> int | None:
-    found = list(numbers)
-    return None if None in found else sum(found)

@@ -119,7 +119,7 @@ def conv_transpose(
 ) -> tf.Tensor:
     """N-dimensional transposed convolution: each input writes its kernel, `strides` apart, and what overlaps adds up.
 
-    This is `conv_input_gradient` with the output size for a result: the operation `D` of `kerasconv.arithmetic.convolution`.
+    This is `conv_input_gradient` with the output size for a result: `D` of `kerasconv.arithmetic.convolution`.
 
     Args:
         inputs: Floating-point tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with
