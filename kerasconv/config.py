@@ -97,18 +97,38 @@ def set_algorithm(algorithm: Any) -> None:
 
     Raises:
         ValueError: If there is no such algorithm.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.set_algorithm("gemm")
+        >>> kerasconv.config.get_algorithm()
+        'gemm'
+        >>> kerasconv.config.set_algorithm("auto")
     """
     _algorithm.value = check_algorithm(algorithm, "set_algorithm")
 
 
 def get_algorithm() -> Any:
-    """Returns the algorithm that `set_algorithm` or `algorithm` has set."""
+    """Returns the algorithm that `set_algorithm` or `algorithm` has set.
+
+    Example:
+        >>> import kerasconv
+        >>> kerasconv.config.get_algorithm()
+        'auto'
+    """
     return _algorithm.get()
 
 
 @contextmanager
 def algorithm(algorithm: Any) -> Iterator[None]:
-    """Sets the algorithm as `set_algorithm` does, until the end of the `with` block."""
+    """Sets the algorithm as `set_algorithm` does, until the end of the `with` block.
+
+    Example:
+        >>> import kerasconv
+        >>> with kerasconv.config.algorithm("direct"):
+        ...     kerasconv.config.get_algorithm()
+        'direct'
+    """
     with _algorithm.of_block(check_algorithm(algorithm, "algorithm")):
         yield
 
@@ -148,7 +168,14 @@ def get_winograd() -> bool:
 
 @contextmanager
 def winograd(enabled: bool) -> Iterator[None]:
-    """Sets what `set_winograd` sets, until the end of the `with` block."""
+    """Sets what `set_winograd` sets, until the end of the `with` block.
+
+    Example:
+        >>> import kerasconv
+        >>> with kerasconv.config.winograd(False):
+        ...     kerasconv.config.get_winograd()
+        False
+    """
     with _winograd.of_block(_check_switch(enabled, "winograd")):
         yield
 
@@ -187,7 +214,14 @@ def get_fft() -> bool:
 
 @contextmanager
 def fft(enabled: bool) -> Iterator[None]:
-    """Sets what `set_fft` sets, until the end of the `with` block."""
+    """Sets what `set_fft` sets, until the end of the `with` block.
+
+    Example:
+        >>> import kerasconv
+        >>> with kerasconv.config.fft(True):
+        ...     kerasconv.config.get_fft()
+        True
+    """
     with _fft.of_block(_check_switch(enabled, "fft")):
         yield
 
@@ -227,7 +261,14 @@ def get_memory_limit() -> int | None:
 
 @contextmanager
 def memory_limit(limit: int | None) -> Iterator[None]:
-    """Sets what `set_memory_limit` sets, until the end of the `with` block."""
+    """Sets what `set_memory_limit` sets, until the end of the `with` block.
+
+    Example:
+        >>> import kerasconv
+        >>> with kerasconv.config.memory_limit(2**25):
+        ...     kerasconv.config.get_memory_limit()
+        33554432
+    """
     with _memory_limit.of_block(_check_limit(limit, "memory_limit")):
         yield
 

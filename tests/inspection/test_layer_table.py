@@ -284,3 +284,9 @@ def test_a_shared_layer_is_counted_once():
     conv = ours.Conv1D(2, 1)
     table = layer_table(keras.Model(inputs, conv(conv(x))))
     assert [(row.parameters, row.macs, row.depth) for row in table] == [(6, 24, 1), (0, 24, 2)]
+
+
+@pytest.mark.parametrize("layer", [ours.AdaptiveAveragePooling2D(4), ours.AdaptiveMaxPooling2D((None, 3))])
+def test_adaptive_pooling_of_an_unknown_size(layer):
+    row = layer_table(chain((None, None, 3), ours.Conv2D(4, 3), layer))[-1]
+    assert (row.name, row.receptive_field, row.macs) == (layer.name, None, 0)
