@@ -88,12 +88,13 @@ def window_sum(x: tf.Tensor, stages: Stages, divisor: Any = None, run: Run = run
 def window_norm(magnitudes: tf.Tensor, window: AnyWindow, order: float, window_sum: Run) -> tf.Tensor:
     """Returns the norm of each window, `(sum m^order)^(1 / order)`; its gradient is zero where the norm is."""
     # Divided by the largest, no power overflows; and zero norms, which have no derivative, are kept out of it.
-    largest = tf.stop_gradient(tf.reduce_max(magnitudes, range(1, magnitudes.shape.rank), keepdims=True))
     one, zero = tf.ones([], magnitudes.dtype), tf.zeros([], magnitudes.dtype)
+    finite = tf.where(tf.math.is_finite(magnitudes), magnitudes, zero)  # the others spoil their own windows only
+    largest = tf.stop_gradient(tf.reduce_max(finite, range(1, magnitudes.shape.rank), keepdims=True))
     largest = tf.where(largest > 0, largest, one)
     sums = window_sum(tf.pow(magnitudes / largest, order), window)
-    roots = tf.pow(tf.where(sums > 0, sums, one), 1 / order)
-    return tf.where(sums > 0, roots, zero) * largest
+    roots = tf.pow(tf.where(tf.equal(sums, zero), one, sums), 1 / order)
+    return tf.where(tf.equal(sums, zero), zero, roots) * largest
 
 
 def _all_maxima(x: tf.Tensor, stages: Stages, run: Run) -> list[tf.Tensor]:
@@ -248,11 +249,17 @@ def _without_nan(x: tf.Tensor) -> tf.Tensor:
 
 
 def global_max(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
-    """Returns the maximum over some axes, which stay with size one. Equal maxima share its gradient."""
+    """Returns the maximum over some axes, which stay with size one; of NaN and others, NaN.
+
+    Equal maxima share its gradient.
+    """
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
         y = tf.reduce_max(x, axes, keepdims=True)
+        if x.dtype.is_floating:  # XLA leaves NaN out of maxima
+            has_nan = tf.reduce_any(tf.math.is_nan(x), axes, keepdims=True)
+            y = tf.where(has_nan, tf.constant(math.nan, x.dtype), y)
 
         def grad(dy: tf.Tensor) -> tf.Tensor:
             winners = tf.equal(x, y)
