@@ -4,9 +4,9 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: run test test-zoo test-lowest lint types imports bench cards scoreboard web web-test clean
+.PHONY: run test test-zoo test-lowest test-wheel lint types imports bench cards scoreboard web web-test clean
 
-run: .venv/installed
+run: .venv/installed-train
 	$(BIN)/kerasconv demo
 
 test: .venv/installed-$(EXTRAS)
@@ -19,6 +19,10 @@ test-zoo: .venv/installed-$(EXTRAS)
 # The tests with the lowest version of everything that pyproject.toml allows.
 test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/python -m pytest --numprocesses 2
+
+# The tests against the installed wheel, which is built first: make test-wheel PYTHON=python3.13
+test-wheel:
+	.ci/test-wheel $(PYTHON)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -42,7 +46,7 @@ imports:
 
 # Our speed beside that of others, written to docs/performance.md: hours on two cores. To go on after an interruption,
 # run the command with `--existing skip`; for some of it, see `.venv/bin/python -m benchmarks --help`.
-bench: .venv/installed
+bench: .venv/installed-train
 	$(BIN)/python -m benchmarks --json benchmark.json --docs docs/performance.md
 
 # What the models of the zoo cost, and figures of them, written to docs/models/ and models/facts.json: minutes.
@@ -54,7 +58,7 @@ scoreboard: .venv/installed-scoreboard
 	$(BIN)/python -m scoreboard
 
 # The page of examples/web: its models exported, built, and served until you press Ctrl+C.
-web: .venv/installed
+web: .venv/installed-train
 	test examples/web/node_modules -nt examples/web/package-lock.json || npm --prefix examples/web ci
 	$(BIN)/python examples/web/export_models.py
 	npm --prefix examples/web run build
@@ -71,7 +75,7 @@ web-test: .venv/installed-test,web
 	$(BIN)/python -m pytest tests/examples
 
 clean:
-	rm -rf .venv .venv-lowest demo-output
+	rm -rf .venv .venv-lowest .venv-wheel build dist demo-output
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -6,6 +6,7 @@ The direction of imports is checked by `make imports`.
 import ast
 import doctest
 import importlib
+import importlib.util
 import inspect
 import os
 import pathlib
@@ -19,14 +20,20 @@ import kerasconv
 from tests.reading_path import PATHS, reading_path
 
 ROOT = pathlib.Path(__file__).parent.parent
-PACKAGES = {"kerasconv": ROOT / "kerasconv", "kerasconv.models": ROOT / "models", "kerasconv.export": ROOT / "export"}
+# Three folders in the repository, one within the other when installed.
+PACKAGES = {
+    package: pathlib.Path(importlib.util.find_spec(package).origin).parent
+    for package in ("kerasconv", "kerasconv.models", "kerasconv.export")
+}
 
 
 def modules():
+    found = {}
     for package, folder in PACKAGES.items():
         for file in sorted(folder.rglob("*.py")):
             parts = [package, *file.relative_to(folder).with_suffix("").parts]
-            yield ".".join(part for part in parts if part != "__init__"), file
+            found[".".join(part for part in parts if part != "__init__")] = file
+    return found.items()
 
 
 @pytest.mark.parametrize("module", [m for m, _ in modules() if m not in ("kerasconv.cli.__main__",)])
@@ -74,7 +81,9 @@ def test_docstrings_lead_with_a_noun_or_a_verb(module, file):
     assert riddles == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "kerasconv/arithmetic").glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted((PACKAGES["kerasconv"] / "arithmetic").glob("*.py")), ids=lambda file: file.name
+)
 def test_arithmetic_knows_nothing_of_the_engine(file):
     """No compilation, cache, mode, cost or workspace: the engine puts these around the arithmetic, in one place."""
     tree = ast.parse(file.read_text())

@@ -110,9 +110,9 @@ def run(
 
     Example: `kerasconv run filter_bank photo.jpg -o edges.png --set names=sobel_vertical`
     """
+    zoo = in_zoo(name)
     from kerasconv.cli import images
 
-    zoo = in_zoo(name)
     pixels = images.read(image)
     model = load_model(name, set_)
     if len(model.output_shape) != 4:
