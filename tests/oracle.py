@@ -37,3 +37,8 @@ def pool(x, case, reduce):
         flat = elements.reshape(x.shape[0], inside.size, x.shape[-1])
         y[:, *position] = reduce(flat[:, inside.reshape(-1)], axis=1)
     return y
+
+
+def normal(*shape, dtype="float64"):
+    """Returns normally distributed numbers, the same for the same number of axes."""
+    return np.random.default_rng(len(shape)).normal(size=shape).astype(dtype)

@@ -314,3 +314,26 @@ def test_keras_variables_are_tensors_too():
     kernel, bias = (keras.Variable(np.ones(shape, "float32")) for shape in ((2, 3, 4), (4,)))
     x = np.ones((1, 5, 3), "float32")
     np.testing.assert_array_equal(ops.conv(keras.Variable(x), kernel, bias=bias), np.full((1, 4, 4), 7))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("flip_kernel", [False, True])
+def test_gradients_per_example(groups, flip_kernel):
+    """Each example's own, and together the whole; without a loop over the batch in the graph."""
+    x, g = oracle.normal(4, 7, 8, 6), oracle.normal(4, 4, 3, 4)
+    options = {"strides": (2, 3), "padding": ((1, 1), (0, 2)), "groups": groups, "flip_kernel": flip_kernel}
+    apart = ops.conv_kernel_gradient(x, g, (3, 2), **options, per_example=True)
+    for i in range(4):
+        alone = ops.conv_kernel_gradient(x[i : i + 1], g[i : i + 1], (3, 2), **options)
+        np.testing.assert_allclose(apart[i], alone, atol=1e-12)
+    np.testing.assert_allclose(tf.reduce_sum(apart, 0), ops.conv_kernel_gradient(x, g, (3, 2), **options), atol=1e-12)
+
+    def nodes(batch):
+        function = tf.function(lambda x, g: ops.conv_kernel_gradient(x, g, (3, 2), **options, per_example=True))
+        return len(
+            function.get_concrete_function(np.tile(x, (batch, 1, 1, 1)), np.tile(g, (batch, 1, 1, 1)))
+            .graph.as_graph_def()
+            .node
+        )
+
+    assert nodes(1) == nodes(5)
