@@ -109,7 +109,7 @@ def test_max_pool_is_tensorflows(case):
     """Values, gradients, and ties."""
     generator = np.random.default_rng(0)
     x = generator.integers(0, 3, case.x_shape).astype("float32")
-    g = generator.oracle.normal(size=(case.batch, *case.output, x.shape[-1])).astype("float32")
+    g = generator.normal(size=(case.batch, *case.output, x.shape[-1])).astype("float32")
     pads = [[0, 0], *map(list, case.window.pads), [0, 0]]
     theirs = with_gradient(lambda x: tf.nn.max_pool2d(x, case.kernel, case.window.strides, pads), tf.constant(x), g)
     ours = with_gradient(lambda x: ops.max_pool(x, **arguments(case)), tf.constant(x), g)
@@ -162,7 +162,7 @@ def test_dtypes(dtype):
 @pytest.mark.parametrize("algorithm", ["auto", "native"])
 @pytest.mark.parametrize("pool", [ops.max_pool, ops.average_pool])
 def test_channels_first_on_a_cpu(pool, algorithm):
-    x = np.random.default_rng(0).oracle.normal(size=(2, 3, 7, 8))
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 8))
     y = pool(x, (3, 2), 2, "same", data_format="channels_first", algorithm=algorithm)
     last = pool(x.transpose(0, 2, 3, 1), (3, 2), 2, "same", algorithm=algorithm)
     np.testing.assert_allclose(y, tf.transpose(last, [0, 3, 1, 2]))
@@ -185,7 +185,7 @@ def test_the_reference_agrees_on_ties(stride):
     """The tutorial's mask gives the gradient to every tied maximum: `ties="all"`."""
     x = np.random.default_rng(0).integers(0, 3, (2, 6, 5, 3)).astype("float64")
     a, cache = reference.pool_forward(x, {"f": 3, "stride": stride})
-    g = np.random.default_rng(1).oracle.normal(size=a.shape)
+    g = np.random.default_rng(1).normal(size=a.shape)
     y, dx = with_gradient(lambda x: ops.max_pool(x, 3, stride, ties="all"), tf.constant(x), g)
     np.testing.assert_array_equal(y, a)
     np.testing.assert_allclose(dx, reference.pool_backward(g, cache), atol=1e-12)
@@ -203,7 +203,7 @@ def test_global_pooling(rank, data_format):
     ):
         np.testing.assert_allclose(pool(x, data_format), reduce(x, axes))
         np.testing.assert_allclose(pool(x, data_format, True), reduce(x, axes, keepdims=True))
-        g = generator.oracle.normal(size=pool(x, data_format).shape)
+        g = generator.normal(size=pool(x, data_format).shape)
         _, dx = with_gradient(lambda x, pool=pool: pool(x, data_format), tf.constant(x), g)
         _, expected = with_gradient(lambda x, theirs=theirs: theirs(x, axes), tf.constant(x), g)
         np.testing.assert_allclose(dx, expected, atol=1e-12)
@@ -216,7 +216,7 @@ def test_global_average_pool_does_not_overflow_in_half_precision():
 
 
 def test_float64_in_three_dimensions_where_tensorflow_has_no_kernel():
-    x = np.random.default_rng(0).oracle.normal(size=(2, 4, 5, 6, 3))
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 6, 3))
     np.testing.assert_array_equal(ops.max_pool(x, 2, algorithm="native"), ops.max_pool(x, 2))
 
 
