@@ -1,4 +1,4 @@
-"""Ways out: SavedModel, ONNX and LiteRT, for stock runtimes, measured to be equal before they are put in place."""
+"""Exporters to SavedModel, ONNX and LiteRT. Each verifies in a stock runtime what it has written."""
 
 from kerasconv.export.errors import ExportError
 from kerasconv.export.litert import to_litert

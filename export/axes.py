@@ -12,33 +12,33 @@ from kerasconv.export.signature import Signature
 
 _SPATIAL = {3: ("steps",), 4: ("height", "width"), 5: ("depth", "height", "width")}
 _TRIALS = ((41, 53, 67), (73, 89, 101))
-"""Two sets of sizes, all different: an output that has the size of an input in both has it always."""
+"""Two sets of distinct sizes. An output axis that is as long as an input axis for both is taken to be always so."""
 
 Names = tuple[str | None, ...]
-"""For each axis a name, or `None` where the size is known."""
+"""A name for each axis, or `None` where the size is known."""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The names of the axes, with the channels where Keras has them.
+    """The names of all axes, in the order in which Keras has them.
 
     Attributes:
-        inputs: For each input.
-        outputs: For each output.
+        inputs: The names for each input.
+        outputs: The names for each output.
     """
 
     inputs: tuple[Names, ...]
     outputs: tuple[Names, ...]
 
 
-def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None) -> Axes:
-    """The names: those that were chosen, else `batch`, `height`, `width` and the like.
+def name_axes(signature: Signature, chosen: Mapping[str, Mapping[int, str]] | None) -> Axes:
+    """Returns the chosen names, and default names such as `batch`, `height` and `width` for all other axes.
 
     Raises:
-        ValueError: If names were chosen for an input that there is not, or for an axis of known size.
+        ValueError: If a name was chosen for an input that does not exist, or for an axis of known size.
     """
-    inputs = served.model.inputs
-    own = {spec.name: tensor for spec, tensor in zip(served.inputs, inputs, strict=True)}
+    inputs = signature.model.inputs
+    own = {spec.name: tensor for spec, tensor in zip(signature.inputs, inputs, strict=True)}
     if not isinstance(chosen, Mapping | None) or not all(
         isinstance(names, Mapping) for names in (chosen or {}).values()
     ):
@@ -61,7 +61,7 @@ def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None)
                     f"Received: axis {axis!r} of {name!r}."
                 )
     named = []
-    for spec, tensor in zip(served.inputs, inputs, strict=True):
+    for spec, tensor in zip(signature.inputs, inputs, strict=True):
         defaults = ("batch", *_SPATIAL.get(len(tensor.shape), ()))
         labels = [
             None if n is not None else defaults[axis] if axis < len(defaults) else f"axis_{axis}"
@@ -70,11 +70,11 @@ def name_axes(served: Signature, chosen: Mapping[str, Mapping[int, str]] | None)
         for axis, label in (chosen or {}).get(spec.name, {}).items():
             labels[axis] = label
         named.append(tuple(labels))
-    return Axes(tuple(named), _of_outputs(served.model, named))
+    return Axes(tuple(named), _of_outputs(signature.model, named))
 
 
 def _of_outputs(model: keras.Model, inputs: Sequence[Names]) -> tuple[Names, ...]:
-    """An axis of an output has the name of the axis of an input that is as long whatever the size."""
+    """Returns the names of output axes. An axis that always has the size of an input axis takes its name."""
     spatial = any(n is None for tensor in model.inputs for n in tensor.shape[1:])
     trials = [_shapes(model, sizes) for sizes in _TRIALS] if spatial else []
     result = []
@@ -101,7 +101,7 @@ def _of_outputs(model: keras.Model, inputs: Sequence[Names]) -> tuple[Names, ...
 
 
 def _shapes(model: keras.Model, sizes: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """The shapes of inputs with these spatial sizes, and of what the model makes of them."""
+    """Returns the shapes of inputs with these spatial sizes, and of the outputs for them."""
     shapes = []
     for tensor in model.inputs:
         unknown = iter(sizes)

@@ -2,4 +2,4 @@
 
 
 class ExportError(Exception):
-    """An export, or its verification, failed. Whatever stood at its place before still stands there."""
+    """A failed export or verification. Files that existed before are left as they were."""

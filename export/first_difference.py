@@ -1,4 +1,4 @@
-"""Where an ONNX file goes wrong: the first layer whose output is not that of the model."""
+"""Search for the first layer of an ONNX file whose output differs from that of the model."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from kerasconv.export.signature import Arrays, Signature
 
 
 def first_difference(
-    path: Path, runtime: Runtime, served: Signature, interface: Interface, inputs: Arrays, tolerance: float
+    path: Path, runtime: Runtime, signature: Signature, interface: Interface, inputs: Arrays, tolerance: float
 ) -> LayerDifference | None:
-    """Runs the file and the model on the same inputs, with the outputs of layers as further outputs.
+    """Compares the outputs of the layers in the file and in the model on the same inputs.
 
     Args:
-        path: An ONNX file, which says in the metadata `kerasconv.layers` where its layers are.
-        runtime: What runs it.
-        served: The model.
+        path: An ONNX file. Its metadata property `kerasconv.layers` locates its layers.
+        runtime: The runtime.
+        signature: The model.
         interface: The file's inputs and outputs.
         inputs: The inputs, as the file takes them.
         tolerance: The largest relative difference that passes.
 
     Returns:
-        The first layer that differs, in the order of the file's graph. `None` if none does, or none is known.
+        The first layer that differs, in the order of the file's graph. `None` if no layer differs, or the file
+        names no layers.
 
     Raises:
         ExportError: If the runtime cannot run the file with these outputs.
     """
     proto = onnx.load(path)
-    tensors = layer_outputs(served.model)
+    tensors = layer_outputs(signature.model)
     places = {layer: place for layer, place in layer_values(proto).items() if layer in tensors}
     if not places:
         return None
     actual = _file_values(proto, runtime, [value for value, _ in places.values()], inputs)
-    probe = keras.Model(served.model.inputs, [tensors[layer] for layer in places])
+    probe = keras.Model(signature.model.inputs, [tensors[layer] for layer in places])
     arrays = interface.inputs_to_model(inputs)
-    expected = probe([arrays[spec.name] for spec in served.inputs], training=False)
+    expected = probe([arrays[spec.name] for spec in signature.inputs], training=False)
     for (layer, (value, moved)), tensor in zip(places.items(), expected, strict=True):
         want, got = np.asarray(tensor), from_layout(actual[value], moved)
         kind = type(structure.operation_of(tensors[layer])).__name__
@@ -56,7 +57,7 @@ def first_difference(
 
 
 def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """The output of each layer of a functional model that has one and is called once."""
+    """Returns the output of each layer of a functional model that has one output and is called once."""
     calls: dict[str, list[list[keras.KerasTensor]]] = {}
     for node in structure.nodes(model):
         calls.setdefault(node.operation.name, []).append(node.outputs)
@@ -64,7 +65,7 @@ def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
 
 
 def _file_values(proto: onnx.ModelProto, runtime: Runtime, values: list[str], inputs: Arrays) -> Arrays:
-    """The values of these names, from a copy of the graph that has them as outputs."""
+    """Returns intermediate values by name, computed by a copy of the graph with these values as outputs."""
     del proto.graph.output[:]
     proto.graph.output.extend(onnx.ValueInfoProto(name=value) for value in dict.fromkeys(values))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Golden data: inputs and outputs of a model, kept with its artifact in the layout of the ONNX model zoo.
+"""Golden data: inputs and outputs of a model, stored with its artifact in the layout of the ONNX model zoo.
 
 `golden/test_data_set_0/input_0.pb`, `output_0.pb` and so on are ONNX tensors, each with its name inside. The inputs
 are seeded: the same model gives the same bytes.
@@ -20,33 +20,33 @@ BATCH_SIZES = (1, 3)
 
 
 def sidecar(artifact: Path, kind: str) -> Path:
-    """What stands beside an artifact: `NAME.kind` for `NAME.onnx` and `NAME`, `NAME.tflite.kind` for `NAME.tflite`."""
+    """Returns the path of a file beside an artifact: `NAME.kind` for `NAME.onnx`, otherwise the full name and kind."""
     return artifact.with_name(f"{artifact.name.removesuffix('.onnx')}.{kind}")
 
 
 def golden_folder(artifact: Path) -> Path:
-    """Where the golden data of an artifact stand."""
+    """Returns the folder for the golden data of an artifact."""
     return artifact / "assets.extra" / "golden" if artifact.is_dir() else sidecar(artifact, "golden")
 
 
 def save_golden(
-    served: Signature, folder: Path, *, interface: Interface | None = None, batch_sizes: Sequence[int] = BATCH_SIZES
+    signature: Signature, folder: Path, *, interface: Interface | None = None, batch_sizes: Sequence[int] = BATCH_SIZES
 ) -> None:
-    """Runs the model on random inputs, one set per batch size, and writes what went in and what came out.
+    """Runs the model on random inputs, one set per batch size, and writes the inputs and outputs.
 
     Args:
-        served: The model.
+        signature: The model.
         folder: The folder to write; see `golden_folder`.
-        interface: The names and layouts in the artifact, where they are not those of the model.
+        interface: The names and layouts in the artifact if they differ from those of the model.
         batch_sizes: The batch sizes.
 
     Raises:
         ValueError: If the model takes or gives text.
     """
-    check_numeric(served, "save_golden")
+    check_numeric(signature, "save_golden")
     for index, batch_size in enumerate(batch_sizes):
-        inputs = served.trial_inputs(batch_size, seed=index)
-        outputs = served.run(inputs)
+        inputs = signature.trial_inputs(batch_size, seed=index)
+        outputs = signature.run(inputs)
         if interface is not None:
             inputs, outputs = interface.inputs_to_file(inputs), interface.outputs_to_file(outputs)
         data_set = folder / f"test_data_set_{index}"
@@ -62,7 +62,7 @@ def save_arrays(data_set: Path, kind: str, arrays: Arrays) -> None:
 
 
 def load_golden(artifact: Path) -> list[tuple[Arrays, Arrays]]:
-    """The sets of inputs and outputs that stand with an artifact, none if there are none.
+    """Reads the sets of inputs and outputs that were stored with an artifact. The list may be empty.
 
     Raises:
         ExportError: If they cannot be read.
@@ -80,19 +80,19 @@ def load_golden(artifact: Path) -> list[tuple[Arrays, Arrays]]:
     return sets
 
 
-def check_numeric(served: Signature, caller: str) -> None:
-    """Checks that a model takes and gives numbers only: text has no random examples and no differences.
+def check_numeric(signature: Signature, caller: str) -> None:
+    """Checks that all inputs and outputs of a model are numbers, as opposed to text.
 
     Raises:
-        ValueError: If it does not.
+        ValueError: If one is text.
     """
-    dtypes = {spec.name: spec.dtype.name for spec in served.inputs}
-    dtypes |= dict(zip(served.outputs, (str(t.dtype) for t in served.model.outputs), strict=True))
+    dtypes = {spec.name: spec.dtype.name for spec in signature.inputs}
+    dtypes |= dict(zip(signature.outputs, (str(t.dtype) for t in signature.model.outputs), strict=True))
     for name, dtype in dtypes.items():
         if dtype == "string":
             raise ValueError(
                 f"{caller}: the inputs and outputs of a model must be numbers. "
-                f"Received: model {served.model.name!r}, whose {name!r} is a string."
+                f"Received: model {signature.model.name!r}, whose {name!r} is a string."
             )
 
 

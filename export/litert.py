@@ -1,4 +1,4 @@
-"""Export as LiteRT, which was called TensorFlow Lite: for phones and small machines."""
+"""Export to LiteRT, formerly TensorFlow Lite, for phones and embedded devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kerasconv.export.manifest import move_sidecars, write_manifest
 from kerasconv.export.parity import ParityReport
 from kerasconv.export.runtimes import LITERT, choose
 from kerasconv.export.scopes import layers_of
-from kerasconv.export.signature import Signature, check_precision, signature
+from kerasconv.export.signature import Signature, check_precision, signature_of
 from kerasconv.export.verify import verify
 from kerasconv.files import place, staged
 
@@ -52,8 +52,8 @@ def to_litert(
         ValueError: If the model has not been built, takes text or computes in half precision, or the path ends
             otherwise.
         FileExistsError: If something stands at `path`, without `overwrite`.
-        ExportError: If the model has an operation that LiteRT has not, the file does not give what the model gives, or
-            LiteRT is not installed. Nothing is written then.
+        ExportError: If the model has an operation that LiteRT lacks, the outputs of the file differ from those of the
+            model, or LiteRT is not installed. Nothing is written in that case.
 
     Example:
         >>> import importlib.util, kerasconv, tempfile
@@ -62,16 +62,16 @@ def to_litert(
         >>> not installed or kerasconv.export.to_litert(kerasconv.models.line_detector(), path).passed
         True
     """
-    served = signature(model, "to_litert")
-    check_numeric(served, "to_litert")
-    check_precision(served, "to_litert")
+    signature = signature_of(model, "to_litert")
+    check_numeric(signature, "to_litert")
+    check_precision(signature, "to_litert")
     target = place(path, "to_litert")
     if target.suffix != ".tflite":
         raise ValueError(f"to_litert: `path` must end in '.tflite'. Received: path={str(path)!r}.")
     choose(LITERT, ["litert"], "to_litert")
     with staged(target, overwrite=overwrite, caller="to_litert") as stage:
-        stage.write_bytes(_convert(served))
-        save_golden(served, golden_folder(stage))
+        stage.write_bytes(_convert(signature))
+        save_golden(signature, golden_folder(stage))
         report = verify(stage, model, batch_sizes=(), tolerance=tolerance, runtimes=["litert"])
         report.raise_if_failed("to_litert")
         write_manifest(stage)
@@ -79,14 +79,16 @@ def to_litert(
     return report
 
 
-def _convert(served: Signature) -> bytes:
-    """The model as a LiteRT file with its weights inside."""
-    function = tf.function(served.function(), input_signature=served.inputs, autograph=False).get_concrete_function()
+def _convert(signature: Signature) -> bytes:
+    """Returns the content of a LiteRT file for the model, weights included."""
+    function = tf.function(
+        signature.function(), input_signature=signature.inputs, autograph=False
+    ).get_concrete_function()
     module = tf.Module()
-    module.weights = [variable.value for variable in served.model.variables]
+    module.weights = [variable.value for variable in signature.model.variables]
     try:
         with tempfile.TemporaryDirectory() as folder, _silent():
-            # Saved without gradients, which LiteRT has not, and which take most of the time to write.
+            # Without gradients: LiteRT does not have them, and writing them takes most of the time.
             options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
             tf.saved_model.save(module, folder, signatures=function, options=options)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -96,19 +98,19 @@ def _convert(served: Signature) -> bytes:
         raise ExportError(
             "to_litert: every layer must have a counterpart in LiteRT's built-in operators. Write a custom layer with "
             "`keras.ops`, or leave it out of the exported model. "
-            f"Received: model {served.model.name!r}, {_complaint(served, function, str(error))}"
+            f"Received: model {signature.model.name!r}, {_complaint(signature, function, str(error))}"
         ) from error
 
 
-def _complaint(served: Signature, function: tf.types.experimental.ConcreteFunction, text: str) -> str:
-    """What LiteRT lacks, and for which layers."""
+def _complaint(signature: Signature, function: tf.types.experimental.ConcreteFunction, text: str) -> str:
+    """Describes the operators that LiteRT lacks and the layers that need them."""
     lists = re.findall(r"(?:Select|Custom) ops: ([\w, ]+)", text)
     operators = sorted({name for found in lists for name in found.replace(" ", "").split(",")})
     if not operators:
         return f"for which the converter says: {' '.join(text.split())[:300]}"
-    named = layers_of(served, (op.name for op in function.graph.get_operations() if op.type in operators))
+    named = layers_of(signature, (op.name for op in function.graph.get_operations() if op.type in operators))
     complaint = f"{f'whose layers {named} need' if named else 'which needs'} {', '.join(operators)}."
-    if any(size is None for spec in served.inputs for size in spec.shape[1:]):
+    if any(size is None for spec in signature.inputs for size in spec.shape[1:]):
         complaint += (
             " Its inputs have unknown sizes, which many operators of LiteRT do not take: fix them, as in "
             "keras.Sequential([keras.Input((224, 224, 3)), model])."
@@ -118,7 +120,7 @@ def _complaint(served: Signature, function: tf.types.experimental.ConcreteFuncti
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without what the compiler writes to standard error itself; the exception says the same in less."""
+    """Discards what the compiler prints to standard error. The exception has the same information."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -1,6 +1,6 @@
-"""Manifests: the SHA-256 of every file of an artifact, so that a damaged or exchanged file is noticed.
+"""Manifests: the SHA-256 of every file of an artifact, which reveal damaged or replaced files.
 
-The manifest of `NAME.onnx` is `NAME.manifest.json` beside it, that of a folder `assets.extra/manifest.json` inside:
+The manifest of `NAME.onnx` is `NAME.manifest.json` beside it. A folder has `assets.extra/manifest.json` inside:
 
     {
       "files": {
@@ -11,7 +11,7 @@ The manifest of `NAME.onnx` is `NAME.manifest.json` beside it, that of a folder 
       "kerasconv": "0.1.0"
     }
 
-It holds no dates: the same files have the same manifest.
+It contains no dates, so the same files have the same manifest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 
 
 def manifest_file(artifact: Path) -> Path:
-    """Where the manifest of an artifact stands."""
+    """Returns the path of the manifest of an artifact."""
     return artifact / "assets.extra" / "manifest.json" if artifact.is_dir() else sidecar(artifact, "manifest.json")
 
 
@@ -37,14 +37,14 @@ def write_manifest(artifact: Path, files: Sequence[Path] = ()) -> Path:
     """Writes the manifest of an artifact.
 
     Args:
-        artifact: The artifact. It is listed with its golden data, and if it is a folder, with all that is in it.
+        artifact: The artifact. Its golden data are listed too, and all files in it if it is a folder.
         files: Other files that belong to it, such as external data.
 
     Returns:
         The manifest's file.
 
     Raises:
-        ValueError: If a file does not stand in the artifact's folder.
+        ValueError: If a file is outside the artifact's folder.
 
     Example:
         >>> import pathlib, tempfile
@@ -112,11 +112,11 @@ def check_manifest(artifact: Path) -> bool:
 
 
 def move_sidecars(stage: Path, target: Path) -> None:
-    """Moves the golden data and the manifest of a staged file beside the place that it will stand at.
+    """Moves the golden data and the manifest of a staged file to its destination.
 
     Args:
-        stage: The file, in a folder of its own. What is replaced is moved into that folder.
-        target: Where the file will stand.
+        stage: The file, in a temporary folder of its own. Files that are replaced are moved into that folder.
+        target: The destination of the file.
     """
     for kind in ("golden", "manifest.json"):
         new, old = sidecar(stage, kind), sidecar(target, kind)
@@ -127,7 +127,7 @@ def move_sidecars(stage: Path, target: Path) -> None:
 
 
 def _read(manifest: Path) -> dict[str, str]:
-    """The hashes in a manifest, by file."""
+    """Reads the hashes in a manifest, by file."""
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))
         found, files = content["format"], content["files"]

@@ -1,4 +1,4 @@
-"""Export as ONNX."""
+"""Export to ONNX."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kerasconv.export.onnx_graph import Built, Options, TracingError, build
 from kerasconv.export.parity import ParityReport
 from kerasconv.export.quantize import check_calibration
 from kerasconv.export.quantize import quantize as quantize_file
-from kerasconv.export.signature import Arrays, Signature, check_precision, signature
+from kerasconv.export.signature import Arrays, Signature, check_precision, signature_of
 from kerasconv.export.verify import verify
 from kerasconv.files import staged
 from kerasconv.structure import walk
@@ -59,7 +59,7 @@ def to_onnx(
 
     The model's graph is walked layer by layer, so a convolution becomes a `Conv`, whatever its padding, dilation and
     groups, and a pooling layer a `MaxPool` or `AveragePool`. ONNX wants channels at axis 1: the input is transposed
-    once, and nothing inside. What has no rule of its own is traced by TensorFlow and converted by tf2onnx.
+    once, and nothing inside. An operation without a rule is traced by TensorFlow and converted by tf2onnx.
 
     Beside `NAME.onnx`, a folder `NAME.golden` holds inputs and outputs to verify it with, in the layout of the ONNX
     model zoo, and `NAME.manifest.json` the SHA-256 of every file. The same model and options give the same bytes.
@@ -68,22 +68,22 @@ def to_onnx(
         model: A built model, functional, Sequential or subclassed, of any layers, in float32.
         path: The file to write.
         opset: The version of ONNX' operators, from 13 to 22.
-        layout: `"channels_last"` or `"channels_first"`: where the inputs and outputs that have three axes or more shall
-            have their channels. A model whose layers have `data_format="channels_first"` is left as it is.
+        layout: `"channels_last"` or `"channels_first"`, the position of the channels in inputs and outputs with three
+            axes or more. A model whose layers have `data_format="channels_first"` is left as it is.
         input_names: A name for each input, in the model's order; `None` for those of the model.
         output_names: A name for each output; `None` for the keys of the model's dictionary of outputs, or else the
             names of the layers that they come from.
         dynamic_axes: For inputs by name, names for axes of unknown size (counted as in the model); without it they are
             `batch`, `height`, `width` and so on. An axis of an output that is as long as one of an input has its name.
-        metadata: What to write into the file's properties: strings as they are, anything else as JSON. For example
+        metadata: Properties of the file, in which anything but a string is written as JSON. For example
             `{"licence": "MIT", "labels": ["cat", "dog"], "preprocessing": preprocessing.to_dict()}`.
         fold_batch_norm: Whether batch normalisations become part of the convolutions before them.
         profile: `"default"`, or `"web"` for onnxruntime-web, which takes no uneven pads in a `Conv`.
         quantize: Calibration data, an array of examples or for several inputs a dictionary of them by name. If given,
             the weights and activations become 8-bit integers (static quantisation, a scale per filter, in the format of
             `QuantizeLinear` pairs), once the file has passed in float32. The report says what it saves and costs.
-        external_data: Weights of so many bytes and more stand in a file `NAME.onnx.HASH.data` beside it. `None` does
-            that only if they are 2 GiB together, which is all that an ONNX file holds.
+        external_data: Weights of at least this many bytes are written to a file `NAME.onnx.HASH.data` beside it. `None`
+            does so only for more than 2 GiB of weights, the limit of an ONNX file.
         overwrite: Whether to replace what stands there.
         tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
 
@@ -94,8 +94,8 @@ def to_onnx(
         TypeError: If `model` is no Keras model.
         ValueError: If the model has not been built, or an argument is malformed.
         FileExistsError: If something stands at `path`, without `overwrite`.
-        ExportError: If the model has an operation that ONNX has not, or the file does not give what the model gives.
-            Nothing is written then.
+        ExportError: If the model has an operation that ONNX lacks, or the outputs of the file differ from those of the
+            model. Nothing is written in that case.
 
     Example:
         >>> import kerasconv, tempfile
@@ -107,63 +107,63 @@ def to_onnx(
     _check_arguments(opset, layout, profile, external_data, metadata)
     if quantize is not None and external_data is not None:
         raise ValueError("to_onnx: `quantize` and `external_data` exclude each other. Received: both.")
-    served = signature(model, "to_onnx")
-    _check_numbers(served)
-    check_precision(served, "to_onnx")
-    calibration = None if quantize is None else check_calibration(served, quantize)
-    first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(served.model))
+    signature = signature_of(model, "to_onnx")
+    _check_numbers(signature)
+    check_precision(signature, "to_onnx")
+    calibration = None if quantize is None else check_calibration(signature, quantize)
+    first_already = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk(signature.model))
     moves_channels = layout == "channels_first" and not first_already
-    own_inputs = [spec.name for spec in served.inputs]
+    own_inputs = [spec.name for spec in signature.inputs]
     given_inputs = _names("input_names", input_names, own_inputs)
     options = Options(
         opset=opset,
         input_names=given_inputs,
-        output_names=_names("output_names", output_names, served.outputs, taken=given_inputs),
-        axes=name_axes(served, dynamic_axes),
+        output_names=_names("output_names", output_names, signature.outputs, taken=given_inputs),
+        axes=name_axes(signature, dynamic_axes),
         channels_first=moves_channels,
         fold_batch_norm=fold_batch_norm,
         web=profile == "web",
     )
     with staged(path, overwrite=overwrite, caller="to_onnx") as stage:
-        built = _build(served, options)
-        _label(built, served, metadata or {}, "channels_first" if moves_channels else "channels_last")
+        built = _build(signature, options)
+        _label(built, signature, metadata or {}, "channels_first" if moves_channels else "channels_last")
         data = _save(built.model, stage, external_data)
-        fixed = served.model.inputs[0].shape[0]
+        fixed = signature.model.inputs[0].shape[0]
         batch_sizes = BATCH_SIZES if fixed is None else (fixed,)
-        save_golden(served, golden_folder(stage), interface=_interface(served, options), batch_sizes=batch_sizes)
+        save_golden(signature, golden_folder(stage), interface=_interface(signature, options), batch_sizes=batch_sizes)
         report = verify(stage, runtimes=["onnxruntime"], tolerance=tolerance)
-        if not report.passed:  # with the model at hand, it is found where they part
+        if not report.passed:  # a comparison with the model finds the first layer that differs
             report = verify(stage, model, runtimes=["onnxruntime"], tolerance=tolerance, edge_inputs=False)
         report.raise_if_failed("to_onnx")
         if calibration is not None:
-            report = _quantized(stage, served, _interface(served, options), calibration, report)
+            report = _quantized(stage, signature, _interface(signature, options), calibration, report)
         write_manifest(stage, data)
         target = Path(path).absolute()
-        for file in data:  # its name is its hash, so the file that stands there keeps its own until it is replaced
+        for file in data:  # named by its hash, so the data of the file that is to be replaced remain until then
             file.replace(target.with_name(file.name))
         move_sidecars(stage, target)
     _remove_old_data(target, keep=data)
     return dataclasses.replace(report, path=target)
 
 
-def _interface(served: Signature, options: Options) -> Interface:
-    """How the file's inputs and outputs correspond to the model's."""
+def _interface(signature: Signature, options: Options) -> Interface:
+    """Maps the file's inputs and outputs to those of the model."""
 
     def ports(names: Sequence[str], own: Sequence[str], tensors: Sequence[Any]) -> tuple[Port, ...]:
         moved = [options.channels_first and len(tensor.shape) > 2 for tensor in tensors]
         return tuple(Port(*port) for port in zip(names, own, moved, strict=True))
 
     return Interface(
-        ports(options.input_names, [spec.name for spec in served.inputs], served.model.inputs),
-        ports(options.output_names, served.outputs, served.model.outputs),
+        ports(options.input_names, [spec.name for spec in signature.inputs], signature.model.inputs),
+        ports(options.output_names, signature.outputs, signature.model.outputs),
     )
 
 
 def _quantized(
-    stage: Path, served: Signature, ports: Interface, calibration: Arrays, report: ParityReport
+    stage: Path, signature: Signature, ports: Interface, calibration: Arrays, report: ParityReport
 ) -> ParityReport:
-    """Quantises the staged file; its golden data become what it gives itself, which others may then repeat."""
-    inputs, expected = ports.inputs_to_file(calibration), ports.outputs_to_file(served.run(calibration))
+    """Quantises the staged file, and replaces the expected outputs in its golden data by those of the new file."""
+    inputs, expected = ports.inputs_to_file(calibration), ports.outputs_to_file(signature.run(calibration))
     moved = ports.outputs[0].moved
     found = quantize_file(stage, inputs, expected, channel_axis=1 if moved else -1)
     session = onnxruntime.InferenceSession(stage, providers=["CPUExecutionProvider"])
@@ -174,19 +174,19 @@ def _quantized(
     return dataclasses.replace(report, quantization=found)
 
 
-def _build(served: Signature, options: Options) -> Built:
+def _build(signature: Signature, options: Options) -> Built:
     try:
-        return build(served.model, options)
+        return build(signature.model, options)
     except TracingError as error:
         raise ExportError(
             f"to_onnx: every layer must have a counterpart in ONNX' standard operators of opset {options.opset}. Write "
             f"a custom layer with `keras.ops`, or leave it out of the exported model. "
-            f"Received: model {served.model.name!r}, in which {error}"
+            f"Received: model {signature.model.name!r}, in which {error}"
         ) from error
 
 
 def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
-    """Writes the file, and beside it the weights that shall stand apart; checks it; gives the files beside it."""
+    """Writes and checks the file. Returns the files with external data that were written beside it."""
     values = model.graph.initializers.values()
     weights = [(value, value.const_value) for value in values if value.const_value is not None]
     if external_data is None:
@@ -211,18 +211,18 @@ def _save(model: ir.Model, path: Path, external_data: int | None) -> list[Path]:
 
 
 def _remove_old_data(target: Path, keep: Sequence[Path]) -> None:
-    """Weights beside the file that was replaced."""
+    """Deletes the external data of the file that was replaced."""
     for file in target.parent.glob("*.data"):
         ours = re.fullmatch(re.escape(target.name) + r"\.[0-9a-f]{16}\.data", file.name)
         if ours and file.name not in {new.name for new in keep}:
             file.unlink()
 
 
-def _label(built: Built, served: Signature, metadata: Mapping[str, Any], layout: str) -> None:
-    """Says who wrote the file, of what, and where in it the layers are."""
+def _label(built: Built, signature: Signature, metadata: Mapping[str, Any], layout: str) -> None:
+    """Writes the producer, the description and the properties of the file, the layers' outputs among them."""
     model = built.model
     model.producer_name, model.producer_version = "kerasconv", kerasconv.__version__
-    model.doc_string = f"The Keras model {served.model.name!r}."
+    model.doc_string = f"The Keras model {signature.model.name!r}."
     layers = {
         layer: {"value": value, "layout": "channels_first" if first else "channels_last"}
         for layer, (value, first) in built.layers.items()
@@ -238,7 +238,7 @@ def _label(built: Built, served: Signature, metadata: Mapping[str, Any], layout:
 
 
 def _names(argument: str, given: Sequence[str] | None, own: Sequence[str], taken: Sequence[str] = ()) -> Sequence[str]:
-    """Names that a person chose, or else the model's own, which give way to those that are taken."""
+    """Returns the chosen names, or the model's own, with a suffix if they are taken."""
     if given is None:
         return [f"{name}_output" if name in taken else name for name in own]
     if (
@@ -287,7 +287,7 @@ def _check_arguments(
         )
 
 
-def _check_numbers(served: Signature) -> None:
-    strings = [spec.name for spec in served.inputs if spec.dtype.name == "string"]
+def _check_numbers(signature: Signature) -> None:
+    strings = [spec.name for spec in signature.inputs if spec.dtype.name == "string"]
     if strings:
         raise ValueError(f"to_onnx: the inputs must be numbers. Received: strings for {', '.join(map(repr, strings))}.")

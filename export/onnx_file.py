@@ -1,4 +1,4 @@
-"""What stands in an ONNX file: read without running anything, and without following it out of its folder."""
+"""Reading and checking ONNX files, without running them and without reading files outside their folder."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kerasconv.export.errors import ExportError
 from kerasconv.export.signature import Arrays, Signature
 
 LAYERS_PROPERTY = "kerasconv.layers"
-"""The metadata property that says where layers are: `{layer: {"value": name, "layout": layout}}`, in graph order.
+"""The metadata property that locates layers: `{layer: {"value": name, "layout": layout}}`, in graph order.
 
-`value` is the name of an ONNX value that holds the layer's output. The layout `"channels_first"` says that its last
-axis stands at position 1 there, `"channels_last"` that it is as in Keras.
+`value` is the name of an ONNX value that holds the layer's output. The layout `"channels_first"` means that its last
+axis is at position 1 there, and `"channels_last"` that the axes are in the order of Keras.
 """
 
 LAYOUT_PROPERTY = "kerasconv.layout"
-"""The metadata property that says the same of the file's inputs and outputs that have three axes or more."""
+"""The metadata property with the layout of the file's inputs and outputs that have three axes or more."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of an ONNX file, and what it is in the model.
+    """An input or output of an ONNX file, and its counterpart in the model.
 
     Attributes:
         name: Its name in the file.
@@ -46,40 +46,40 @@ Ports = tuple[Port, ...]
 
 @dataclass(frozen=True)
 class Interface:
-    """How a file's inputs and outputs correspond to those of the model."""
+    """The correspondence of a file's inputs and outputs to those of the model."""
 
     inputs: Ports
     outputs: Ports
 
     def inputs_to_file(self, arrays: Arrays) -> Arrays:
-        """The model's inputs as the file takes them."""
+        """Converts the model's inputs to those of the file."""
         return {port.name: to_layout(arrays[port.model_name], port.moved) for port in self.inputs}
 
     def outputs_to_file(self, arrays: Arrays) -> Arrays:
-        """The model's outputs as the file gives them."""
+        """Converts the model's outputs to those of the file."""
         return {port.name: to_layout(arrays[port.model_name], port.moved) for port in self.outputs}
 
     def inputs_to_model(self, arrays: Arrays) -> Arrays:
-        """The file's inputs as the model takes them."""
+        """Converts the file's inputs to those of the model."""
         return {port.model_name: from_layout(arrays[port.name], port.moved) for port in self.inputs}
 
 
 def to_layout(array: np.ndarray[Any, Any], moved: bool) -> np.ndarray[Any, Any]:
-    """The array `(batch, ..., channels)`, as `(batch, channels, ...)` if `moved`; fewer than three axes stay."""
+    """Transposes `(batch, ..., channels)` to `(batch, channels, ...)` if `moved` and there are three axes or more."""
     return np.ascontiguousarray(np.moveaxis(array, -1, 1)) if moved and array.ndim > 2 else array
 
 
 def from_layout(array: np.ndarray[Any, Any], moved: bool) -> np.ndarray[Any, Any]:
-    """What `to_layout` made, back."""
+    """Reverses `to_layout`."""
     return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if moved and array.ndim > 2 else array
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
-    """The graph in an ONNX file. Weights in other files stay there.
+    """Reads the graph in an ONNX file, without external data.
 
     Raises:
-        ExportError: If it is no ONNX file, names files outside its folder or that do not exist, or its metadata are
-            damaged.
+        ExportError: If it is not an ONNX file, refers to files that are missing or outside its folder, or has damaged
+            metadata.
     """
     try:
         proto = onnx.load(path, load_external_data=False)
@@ -88,23 +88,23 @@ def read_onnx(path: Path) -> onnx.ModelProto:
             f"verify: the ONNX file must run. Received: path={str(path)!r}, which fails: {error}"
         ) from error
     check_external_data(proto, path)
-    layer_values(proto)  # raises if they are damaged
+    layer_values(proto)  # raises if the metadata are damaged
     return proto
 
 
 def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
-    """Checks that the weights of a file that stand in other files are in its own folder.
+    """Checks that the external data of a file are in its own folder.
 
     Args:
         proto: The graph, loaded without its external data.
         path: Its file.
 
     Raises:
-        ExportError: If a location leaves the folder, or there is no such file.
+        ExportError: If a location is outside the folder, or the file does not exist.
     """
     folder = path.absolute().parent
     for location in external_locations(proto):
-        parts = PureWindowsPath(location)  # it takes both kinds of slashes
+        parts = PureWindowsPath(location)  # splits at both kinds of slashes
         file = folder / location
         if parts.anchor or ".." in parts.parts or not file.resolve().is_relative_to(folder.resolve()):
             raise ExportError(
@@ -119,7 +119,7 @@ def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
 
 
 def external_locations(proto: onnx.ModelProto) -> list[str]:
-    """The other files that an ONNX file takes its weights from, each once."""
+    """Returns the locations of the external data of an ONNX file, each once."""
     tensors = [*_graph_tensors(proto.graph)]
     for function in proto.functions:
         tensors += _node_tensors(function.node)
@@ -139,7 +139,7 @@ def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:
-    """The tensors in the attributes of nodes, also in graphs within them."""
+    """Yields the tensors in the attributes of nodes, including those of subgraphs."""
     for node in nodes:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
@@ -150,7 +150,7 @@ def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:
 
 
 def layer_values(proto: onnx.ModelProto) -> dict[str, tuple[str, bool]]:
-    """By layer, in the order of the graph: the value that holds its output, and whether the last axis was moved.
+    """Returns for each layer, in graph order, the value with its output and whether the last axis was moved.
 
     Raises:
         ExportError: If the metadata are damaged.
@@ -168,18 +168,18 @@ def layer_values(proto: onnx.ModelProto) -> dict[str, tuple[str, bool]]:
         ) from error
 
 
-def interface(proto: onnx.ModelProto, served: Signature) -> Interface:
-    """How a file's inputs and outputs correspond to a model's: by name, or else by order.
+def interface(proto: onnx.ModelProto, signature: Signature) -> Interface:
+    """Matches a file's inputs and outputs with those of a model, by name or otherwise by order.
 
     Raises:
-        ExportError: If they are not as many.
+        ExportError: If their numbers differ.
     """
     weights = {tensor.name for tensor in proto.graph.initializer}  # before IR version 4 they are inputs, too
     inputs = [value.name for value in proto.graph.input if value.name not in weights]
     moved = _metadata(proto).get(LAYOUT_PROPERTY) == "channels_first"
     return Interface(
-        _ports("inputs", [spec.name for spec in served.inputs], inputs, moved),
-        _ports("outputs", served.outputs, [value.name for value in proto.graph.output], moved),
+        _ports("inputs", [spec.name for spec in signature.inputs], inputs, moved),
+        _ports("outputs", signature.outputs, [value.name for value in proto.graph.output], moved),
     )
 
 
@@ -199,7 +199,7 @@ def _metadata(proto: onnx.ModelProto) -> dict[str, str]:
 
 
 def fixed_batch_size(proto: onnx.ModelProto) -> int | None:
-    """The only batch size that a file takes, or `None` if it takes any."""
+    """Returns the batch size that a file is fixed to, or `None` if it takes any."""
     for value in proto.graph.input:
         dims = value.type.tensor_type.shape.dim
         if dims and dims[0].HasField("dim_value"):

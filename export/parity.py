@@ -1,4 +1,4 @@
-"""How far outputs are from what they should be, and the verdict."""
+"""Differences between actual and expected outputs, and the verdict."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """How far numbers are from the expected ones.
+    """The difference between actual and expected numbers.
 
     Attributes:
-        absolute: The largest difference of two numbers that are finite.
-        relative: That, divided by the largest expected magnitude.
-        misplaced: How many are NaN or infinite where the other is not the same.
+        absolute: The largest difference of two finite numbers.
+        relative: The same, divided by the largest expected magnitude.
+        misplaced: The number of elements that are NaN or infinite on one side and not the same on the other.
     """
 
     absolute: float = 0.0
@@ -34,12 +34,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Parity(Difference):
-    """How far a runtime's outputs are from the expected ones, for one set of inputs.
+    """The difference between a runtime's outputs and the expected ones, for one set of inputs.
 
     Attributes:
-        runtime: What ran the artifact.
-        inputs: What went in: `"golden"`, `"random"`, `"zeros"`, `"large"` or `"nan"`.
-        batch_size: Examples in the batch.
+        runtime: The runtime that ran the artifact.
+        inputs: The kind of inputs: `"golden"`, `"random"`, `"zeros"`, `"large"` or `"nan"`.
+        batch_size: The number of examples in the batch.
         tolerance: The largest `relative` that passes.
         required: Whether the verdict depends on it.
     """
@@ -52,18 +52,18 @@ class Parity(Difference):
 
     @property
     def passed(self) -> bool:
-        """Whether `relative` is within the tolerance, and NaN and infinities stand at the same places."""
+        """`True` if `relative` is within the tolerance, and NaN and infinities are at the same positions."""
         return self.misplaced == 0 and self.relative <= self.tolerance
 
 
 @dataclass(frozen=True)
 class LayerDifference(Difference):
-    """The first layer whose output in the artifact is not that in the model.
+    """The first layer whose output in the artifact differs from that in the model.
 
     Attributes:
         layer: Its name.
         kind: Its class.
-        shapes: The shape in the model, and in the artifact; equal unless this is what differs.
+        shapes: The shape of the output in the model, and in the artifact.
     """
 
     layer: str = ""
@@ -80,17 +80,17 @@ class LayerDifference(Difference):
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What `verify` measured.
+    """The measurements of `verify`.
 
     Attributes:
         path: The artifact.
-        reference: What its outputs were compared with.
+        reference: The origin of the expected outputs.
         tolerance: The largest relative difference that passes.
         rows: One measurement per runtime and set of inputs.
         manifest: Whether the files were checked against a manifest.
-        refused: Runtimes that cannot run the artifact though others can, and why.
-        first_difference: Where outputs disagree and the artifact names its layers: the first that differs.
-        quantization: For a file of 8-bit integers, what that saves and costs; the rows are those of the float file.
+        refused: The runtimes that could not run the artifact, each with the reason.
+        first_difference: The first layer that differs, if outputs differ and the artifact names its layers.
+        quantization: The size and accuracy of a quantised file. The rows are then those of the file in float32.
     """
 
     path: Path
@@ -104,14 +104,14 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every measurement passed that the verdict depends on."""
+        """`True` if every measurement that the verdict depends on passed."""
         return all(row.passed for row in self.rows if row.required)
 
     def raise_if_failed(self, caller: str) -> None:
         """Raises if a measurement failed.
 
         Raises:
-            ExportError: If one did.
+            ExportError: If a required measurement failed.
         """
         failed = [row for row in self.rows if row.required and not row.passed]
         if not failed:
@@ -130,7 +130,7 @@ class ParityReport:
         raise ExportError(message)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain lists and dictionaries, for machines.
+        """Returns the report as plain lists and dictionaries, for `json.dumps`.
 
         `passed` is the verdict. Each row has the fields of `Parity`, and `passed`.
         """
@@ -149,7 +149,7 @@ class ParityReport:
 
 
 def difference(actual: Array, expected: Array) -> Difference:
-    """How far an array is from another of the same shape."""
+    """Returns the difference between two arrays of the same shape."""
     dtype = np.result_type(actual, expected, np.float32)
     got, want = actual.astype(dtype, copy=False), expected.astype(dtype, copy=False)
     finite = np.isfinite(got) & np.isfinite(want)
@@ -161,7 +161,7 @@ def difference(actual: Array, expected: Array) -> Difference:
 
 
 def worst_difference(actual: Arrays, expected: Arrays) -> Difference:
-    """The largest differences among several outputs. Outputs that nothing is expected of do not count.
+    """Returns the largest differences among several outputs. Outputs that are not in `expected` are ignored.
 
     Raises:
         ExportError: If an output is missing, or has another shape.

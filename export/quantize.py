@@ -1,4 +1,4 @@
-"""Weights and activations of an ONNX file as 8-bit integers, with what that saves and costs."""
+"""Quantisation of an ONNX file to 8-bit integers, with its effect on size and accuracy."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _OPERATORS += ["AveragePool", "GlobalAveragePool", "Flatten", "Reshape", "Transp
 
 @dataclass(frozen=True)
 class Quantization:
-    """What 8-bit integers save and cost, measured on the calibration data.
+    """The size and accuracy of a quantised file, measured on the calibration data.
 
     Attributes:
-        float_bytes: The size of the file before.
-        bytes: Its size.
-        relative: The largest difference of an output from the model's, beside the largest output.
-        agreement: The share of examples and places whose largest channel is the same in the first output.
+        float_bytes: The size of the file in float32.
+        bytes: The size of the quantised file.
+        relative: The largest difference from the model's outputs, divided by the largest output.
+        agreement: The share of examples and positions where the largest channel of the first output is the same.
     """
 
     float_bytes: int
@@ -39,27 +39,27 @@ class Quantization:
     agreement: float
 
 
-def check_calibration(served: Signature, data: Any) -> Arrays:
-    """Calibration data by the name of the input.
+def check_calibration(signature: Signature, data: Any) -> Arrays:
+    """Returns the calibration data by the name of the input.
 
     Raises:
         ValueError: If they are not arrays of examples for every input.
     """
-    names = [spec.name for spec in served.inputs]
+    names = [spec.name for spec in signature.inputs]
     arrays = {name: np.asarray(a) for name, a in data.items()} if isinstance(data, Mapping) else {}
     if not isinstance(data, Mapping) and len(names) == 1:
         arrays = {names[0]: np.asarray(data)}
     fits = set(arrays) == set(names) and all(
-        spec.shape.is_compatible_with(arrays[spec.name].shape) and len(arrays[spec.name]) for spec in served.inputs
+        spec.shape.is_compatible_with(arrays[spec.name].shape) and len(arrays[spec.name]) for spec in signature.inputs
     )
     if not fits or len({len(a) for a in arrays.values()}) != 1:
-        shapes = {spec.name: tuple(spec.shape) for spec in served.inputs}
+        shapes = {spec.name: tuple(spec.shape) for spec in signature.inputs}
         received = {name: array.shape for name, array in arrays.items()} or repr(data)
         raise ValueError(
             f"to_onnx: `quantize` must be calibration data, an array of examples for each input: {shapes}. "
             f"Received: {received}."
         )
-    return {spec.name: arrays[spec.name].astype(spec.dtype.as_numpy_dtype) for spec in served.inputs}
+    return {spec.name: arrays[spec.name].astype(spec.dtype.as_numpy_dtype) for spec in signature.inputs}
 
 
 def quantize(path: Path, inputs: Arrays, expected: Arrays, channel_axis: int = -1) -> Quantization:
@@ -70,11 +70,11 @@ def quantize(path: Path, inputs: Arrays, expected: Arrays, channel_axis: int = -
     Args:
         path: The ONNX file, without external data.
         inputs: The calibration data, as the file takes them.
-        expected: What the model makes of them.
-        channel_axis: Where the first output has its channels.
+        expected: The model's outputs for them.
+        channel_axis: The axis of the channels in the first output.
 
     Raises:
-        ExportError: If ONNX Runtime cannot quantise it.
+        ExportError: If ONNX Runtime cannot quantise the file.
     """
     import onnxruntime
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -98,7 +98,7 @@ def quantize(path: Path, inputs: Arrays, expected: Arrays, channel_axis: int = -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            logging.root.setLevel(logging.ERROR)  # it advises a preparation that is done here already
+            logging.root.setLevel(logging.ERROR)  # it recommends preprocessing that was done on export
             quantize_static(
                 whole,
                 path,

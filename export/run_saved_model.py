@@ -1,9 +1,9 @@
-"""Runs a SavedModel in a process of its own, which knows TensorFlow and NumPy only.
+"""Runs a SavedModel in a process with TensorFlow and NumPy only.
 
     python run_saved_model.py SAVED_MODEL INPUTS.npz OUTPUTS.npz
 
-The inputs are called `SET/NAME`. A set that is called like a signature goes through that signature, any other through
-`serving_default`; its outputs are written under the same `SET`. Strings are objects.
+The arrays of inputs are named `SET/NAME`. A set with the name of a signature is run through that signature, any other
+through `serving_default`. The outputs have the same `SET`. Strings are arrays of objects.
 """
 
 import os
@@ -17,8 +17,8 @@ import tensorflow as tf
 
 
 def main(path: str, inputs_file: str, outputs_file: str) -> None:
-    """See the module."""
-    loaded = tf.saved_model.load(path)  # holds the variables
+    """Runs all sets of inputs; the arguments are those of the command."""
+    loaded = tf.saved_model.load(path)  # keeps the variables alive
     inputs = np.load(inputs_file, allow_pickle=True)
     outputs: dict[str, Any] = {}
     for data_set in sorted({key.split("/", 1)[0] for key in inputs.files}):
@@ -32,7 +32,7 @@ def main(path: str, inputs_file: str, outputs_file: str) -> None:
 
 
 def _array(tensor: tf.Tensor) -> np.ndarray:
-    """The tensor as an array of a type that NumPy can write."""
+    """Converts a tensor to an array of a type that NumPy can write."""
     return (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
 
 

@@ -1,4 +1,4 @@
-"""The programs that run artifacts, each in a function from a file and some sets of inputs to the sets of outputs."""
+"""The runtimes for artifacts. Each is a function from a file and sets of inputs to sets of outputs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _SAVED_MODEL_TIMEOUT = 600  # seconds
 
 @dataclass(frozen=True)
 class Runtime:
-    """A program that runs artifacts.
+    """A runtime for artifacts.
 
     Attributes:
         key: Its name in `verify(runtimes=...)`.
         title: Its name in reports.
-        module: What is imported to run it.
-        install: What installs that.
+        module: The module that it needs.
+        install: The argument of `pip install` that provides the module.
         kinds: The kinds of artifacts that it reads.
-        run: From the artifact's path and sets of named inputs to sets of named outputs.
+        run: A function from the artifact's path and sets of named inputs to sets of named outputs.
     """
 
     key: str
@@ -41,12 +41,12 @@ class Runtime:
 
     @property
     def installed(self) -> bool:
-        """Whether it can be imported."""
+        """`True` if its module can be imported."""
         return importlib.util.find_spec(self.module) is not None
 
 
 def run_saved_model(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs of a SavedModel, from a process that does not import kerasconv."""
+    """Runs a SavedModel in a process that does not import kerasconv."""
     script = Path(__file__).with_name("run_saved_model.py")
     with tempfile.TemporaryDirectory() as folder:
         inputs_file, outputs_file = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
@@ -64,7 +64,7 @@ def run_saved_model(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
 
 
 def run_onnxruntime(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs of an ONNX file in ONNX Runtime, on the CPU."""
+    """Runs an ONNX file in ONNX Runtime, on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -73,7 +73,7 @@ def run_onnxruntime(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
 
 
 def run_litert(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs of a LiteRT file, from the signature in it. The signature resizes the inputs to each batch."""
+    """Runs a LiteRT file through its signature, which resizes the inputs to each batch."""
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(model_path=str(path)).get_signature_runner()
@@ -81,7 +81,7 @@ def run_litert(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
 
 
 def run_openvino(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs of an ONNX file or SavedModel in OpenVINO, on the CPU, in the precision of the file."""
+    """Runs an ONNX file or SavedModel in OpenVINO, on the CPU, in the precision of the file."""
     import openvino
 
     core = openvino.Core()
@@ -91,7 +91,7 @@ def run_openvino(path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
 
 SAVED_MODEL, ONNX, LITERT = "SavedModel", "ONNX file", "LiteRT file"
 
-# The first that reads a kind of artifact is its own.
+# The first runtime that reads a kind of artifact is its native one.
 RUNTIMES = (
     Runtime("savedmodel", "SavedModel", "tensorflow", "tensorflow", (SAVED_MODEL,), run_saved_model),
     Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "onnxruntime", (ONNX,), run_onnxruntime),
@@ -101,23 +101,23 @@ RUNTIMES = (
 
 
 def kind_of(artifact: Path) -> str:
-    """The kind of an artifact: a folder is a SavedModel, a file is told by its name."""
+    """Returns the kind of an artifact, by the name of a file. A folder is a SavedModel."""
     if artifact.is_dir():
         return SAVED_MODEL
     return LITERT if artifact.suffix == ".tflite" else ONNX
 
 
 def own_runtime(kind: str) -> Runtime:
-    """The runtime that a kind of artifact is made for: where it fails, the artifact is broken."""
+    """Returns the native runtime of a kind of artifact. If this one fails, the artifact is broken."""
     return next(runtime for runtime in RUNTIMES if kind in runtime.kinds)
 
 
 def choose(kind: str, names: Sequence[str] | None, caller: str = "verify") -> list[Runtime]:
-    """The runtimes that read a kind of artifact: those that are installed, or those that were named.
+    """Returns the runtimes that read a kind of artifact: all that are installed, or those that were named.
 
     Raises:
-        ValueError: If one that was named does not read it.
-        ExportError: If one that was named, or the artifact's own, is not installed.
+        ValueError: If a named runtime does not read this kind.
+        ExportError: If a named runtime, or the native one, is not installed.
     """
     readers = [runtime for runtime in RUNTIMES if kind in runtime.kinds]
     known = ["keras", *(runtime.key for runtime in readers)]
@@ -132,10 +132,10 @@ def choose(kind: str, names: Sequence[str] | None, caller: str = "verify") -> li
 
 
 def require(runtime: Runtime, caller: str) -> Runtime:
-    """The runtime, if it is installed.
+    """Returns the runtime if it is installed.
 
     Raises:
-        ExportError: If it is not.
+        ExportError: If it is not installed.
     """
     if not runtime.installed:
         raise ExportError(
@@ -146,7 +146,7 @@ def require(runtime: Runtime, caller: str) -> Runtime:
 
 
 def run(runtime: Runtime, kind: str, path: Path, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs of an artifact.
+    """Runs an artifact on sets of inputs, and returns the sets of outputs.
 
     Raises:
         ExportError: If the runtime fails.
@@ -161,5 +161,5 @@ def run(runtime: Runtime, kind: str, path: Path, inputs: Sequence[Arrays]) -> li
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line that is not too long."""
+    """Returns the message of an error in one line of at most 300 characters."""
     return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a model takes and gives: names, shapes and dtypes of its inputs and outputs, and data to try it on."""
+"""Signatures of models: names, shapes and dtypes of inputs and outputs, and random inputs for trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasconv import config, structure
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-# What an unknown size of an input is set to when the model is tried out: unequal, so that swapped axes show.
+# Stand-ins for the unknown sizes of inputs in trials. They differ, so that swapped axes are noticed.
 _TRIAL_SIZES = (40, 33, 26)
 
 
@@ -34,7 +34,7 @@ class Signature:
     outputs: tuple[str, ...]
 
     def function(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """The model's forward pass, from flat tensors to a dictionary of named ones, on standard operators."""
+        """Returns the forward pass from flat tensors to a dictionary of named ones, in standard operators."""
 
         def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
             with config.lowered():
@@ -43,12 +43,12 @@ class Signature:
         return serve
 
     def run(self, arrays: Arrays) -> Arrays:
-        """The outputs of the model itself, run eagerly by Keras."""
+        """Runs the Keras model eagerly."""
         outputs = self._call([tf.convert_to_tensor(arrays[spec.name], spec.dtype) for spec in self.inputs])
         return {name: np.asarray(value) for name, value in self._named(outputs).items()}
 
     def trial_inputs(self, batch_size: int, seed: int) -> Arrays:
-        """Random inputs: normally distributed floats, or integers from 0 to 9."""
+        """Returns random inputs: normally distributed floats, or integers from 0 to 9."""
         generator = np.random.default_rng(seed)
         arrays = {}
         for spec in self.inputs:
@@ -65,11 +65,11 @@ class Signature:
         return dict(zip(self.outputs, keras.tree.flatten(outputs), strict=True))
 
 
-def signature(model: Any, caller: str) -> Signature:
-    """The signature of a model that has been built.
+def signature_of(model: Any, caller: str) -> Signature:
+    """Returns the signature of a model that has been built.
 
     Raises:
-        TypeError: If `model` is no Keras model.
+        TypeError: If `model` is not a Keras model.
         ValueError: If it has not been built.
     """
     if not isinstance(model, keras.Model):
@@ -83,13 +83,13 @@ def signature(model: Any, caller: str) -> Signature:
     return Signature(keras.Model(model.inputs, model.outputs, name=model.name), specs, _unique(_output_names(model)))
 
 
-def check_precision(served: Signature, caller: str) -> None:
+def check_precision(signature: Signature, caller: str) -> None:
     """Checks that no layer computes in half precision.
 
     Raises:
-        ValueError: If one does.
+        ValueError: If a layer does.
     """
-    half = [layer for _, layer in structure.walk(served.model) if layer.compute_dtype in ("float16", "bfloat16")]
+    half = [layer for _, layer in structure.walk(signature.model) if layer.compute_dtype in ("float16", "bfloat16")]
     if half:
         raise ValueError(
             f"{caller}: the layers must compute in float32 or float64; make the model again without a policy of half "
@@ -99,7 +99,7 @@ def check_precision(served: Signature, caller: str) -> None:
 
 
 def _output_names(model: keras.Model) -> list[str]:
-    """The keys of outputs in a dictionary; of others, the names of the layers that they come from."""
+    """Returns the keys of outputs in a dictionary, and for other outputs the names of their layers."""
     outputs = model.outputs if isinstance(model, keras.Sequential) else model.output
     return [
         next((key for key in reversed(path) if isinstance(key, str)), structure.operation_of(tensor).name)
@@ -108,7 +108,7 @@ def _output_names(model: keras.Model) -> list[str]:
 
 
 def _wired(model: keras.Model, caller: str) -> keras.Model:
-    """A subclassed model as a functional one, of floating-point inputs with the shapes that it was built with."""
+    """Converts a subclassed model to a functional one, with float inputs of the shapes that it was built with."""
     shapes = model.get_build_config() if model.built else None
     if isinstance(model, keras.Sequential) or not shapes:
         raise ValueError(
@@ -129,7 +129,7 @@ def _wired(model: keras.Model, caller: str) -> keras.Model:
 
 
 def _inputs(shape: Any, name: str) -> Any:
-    """Symbolic inputs in the structure of these shapes."""
+    """Returns symbolic inputs in the structure of these shapes."""
     if isinstance(shape, dict):
         return {key: _inputs(entry, key) for key, entry in shape.items()}
     if any(isinstance(entry, list | tuple) for entry in shape):
@@ -138,9 +138,9 @@ def _inputs(shape: Any, name: str) -> Any:
 
 
 def _argument(name: str) -> str:
-    """The name as an argument of a function of TensorFlow's, which allows letters, digits and underscores only.
+    """Returns a valid argument name for a TensorFlow function, which has letters, digits and underscores only.
 
-    An input that nobody named is called `input`: Keras' own name for it counts the tensors that came before.
+    Unnamed inputs become `input`, since Keras' own name for them depends on the number of tensors made before.
     """
     if re.fullmatch(r"keras_tensor(_\d+)?", name):
         return "input"
@@ -149,5 +149,5 @@ def _argument(name: str) -> str:
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
-    """The names, with a number behind those that occur again."""
+    """Appends numbers to repeated names."""
     return tuple(name if name not in names[:i] else f"{name}_{names[:i].count(name)}" for i, name in enumerate(names))

@@ -1,4 +1,4 @@
-"""Measuring whether an artifact gives what its model gives."""
+"""Comparison of an artifact's outputs with those of its model."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from kerasconv.export.golden import BATCH_SIZES, check_numeric, golden_folder, l
 from kerasconv.export.manifest import check_manifest
 from kerasconv.export.onnx_file import Interface, Port, fixed_batch_size, interface, read_onnx
 from kerasconv.export.parity import LayerDifference, Parity, ParityReport, worst_difference
-from kerasconv.export.signature import Arrays, Signature, signature
+from kerasconv.export.signature import Arrays, Signature, signature_of
 
 LARGE = 1e4
-"""What random numbers are multiplied by for large inputs; 100 for float16, which ends at 65504."""
+"""The factor on random numbers for large inputs; 100 for float16, whose maximum is 65504."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs, and the outputs that are expected, both with the names and layouts of the artifact."""
+    """Inputs and expected outputs, both with the names and layouts of the artifact."""
 
     kind: str
     inputs: Arrays
@@ -35,7 +35,7 @@ class Case:
     required: bool = True
 
     def measure(self, runtime: str, actual: Arrays) -> Parity:
-        """How far outputs are from the expected ones."""
+        """Compares outputs with the expected ones."""
         batch_size = len(next(iter(self.inputs.values())))
         found = vars(worst_difference(actual, self.expected))
         return Parity(
@@ -109,19 +109,19 @@ def verify(
     _check_options(batch_sizes, tolerance)
     kind = rt.kind_of(artifact)
     chosen = rt.choose(kind, runtimes)
-    served = None if model is None else signature(model, "verify")
+    signature = None if model is None else signature_of(model, "verify")
     manifest = check_manifest(artifact)
-    golden = _golden(artifact, tolerance, needed=served is None)
-    ports, fixed = _ports(artifact, kind, served)
+    golden = _golden(artifact, tolerance, needed=signature is None)
+    ports, fixed = _ports(artifact, kind, signature)
     cases, rows = [*golden], []
-    if served is not None:
-        check_numeric(served, "verify")
+    if signature is not None:
+        check_numeric(signature, "verify")
         sizes = tuple(batch_sizes) if fixed is None else (fixed,)[: len(batch_sizes)]
-        cases += [_random(served, ports, size, 100 + i, tolerance) for i, size in enumerate(sizes)]
+        cases += [_random(signature, ports, size, 100 + i, tolerance) for i, size in enumerate(sizes)]
         if edge_inputs and sizes:
-            cases += _edges(served, ports, sizes[-1], tolerance, nan_must_match)
+            cases += _edges(signature, ports, sizes[-1], tolerance, nan_must_match)
         if runtimes is None or "keras" in runtimes:
-            rows += [_measure_keras(served, ports, case) for case in golden]
+            rows += [_measure_keras(signature, ports, case) for case in golden]
     if not rows and not (cases and chosen):
         raise ValueError(
             "verify: there must be inputs to compare on: golden data or `batch_sizes` with a `model`, and for the "
@@ -138,13 +138,13 @@ def verify(
             refused.append((runtime.title, rt.reason(error.__cause__ or error)))
             continue
         rows += [case.measure(runtime.title, output) for case, output in zip(cases, outputs, strict=True)]
-    first = None if served is None or kind != rt.ONNX else _locate(artifact, chosen, rows, cases, served, ports)
-    reference = "its golden data" if served is None else "the Keras model"
+    first = None if signature is None or kind != rt.ONNX else _locate(artifact, chosen, rows, cases, signature, ports)
+    reference = "its golden data" if signature is None else "the Keras model"
     return ParityReport(artifact, reference, tolerance, tuple(rows), manifest, tuple(refused), first)
 
 
 def _artifact(path: Any) -> Path:
-    """The artifact at a path. Of a folder with numbered versions, it is the newest."""
+    """Returns the artifact at a path, the newest one in a folder of numbered versions."""
     rule = "verify: `path` must be the folder of a SavedModel, an ONNX file or a LiteRT file."
     try:
         artifact = Path(path)
@@ -168,16 +168,16 @@ def _check_options(batch_sizes: Any, tolerance: Any) -> None:
         raise ValueError(f"verify: `tolerance` must be a number, 0 or more. Received: tolerance={tolerance!r}.")
 
 
-def _ports(artifact: Path, kind: str, served: Signature | None) -> tuple[Interface, int | None]:
-    """How the artifact's inputs and outputs correspond to the model's, and its batch size if it takes only one."""
+def _ports(artifact: Path, kind: str, signature: Signature | None) -> tuple[Interface, int | None]:
+    """Matches the artifact's inputs and outputs with the model's; also returns its batch size if that is fixed."""
     if kind == rt.ONNX:
         proto = read_onnx(artifact)
-        if served is not None:
-            return interface(proto, served), fixed_batch_size(proto)
-    if served is None:
+        if signature is not None:
+            return interface(proto, signature), fixed_batch_size(proto)
+    if signature is None:
         return Interface((), ()), None
-    inputs = tuple(Port(spec.name, spec.name, False) for spec in served.inputs)
-    return Interface(inputs, tuple(Port(name, name, False) for name in served.outputs)), None
+    inputs = tuple(Port(spec.name, spec.name, False) for spec in signature.inputs)
+    return Interface(inputs, tuple(Port(name, name, False) for name in signature.outputs)), None
 
 
 def _golden(artifact: Path, tolerance: float, *, needed: bool) -> list[Case]:
@@ -190,43 +190,45 @@ def _golden(artifact: Path, tolerance: float, *, needed: bool) -> list[Case]:
     return golden
 
 
-def _measure_keras(served: Signature, ports: Interface, golden: Case) -> Parity:
-    """How far the model is from the golden data."""
+def _measure_keras(signature: Signature, ports: Interface, golden: Case) -> Parity:
+    """Compares the model with the golden data."""
     names = [port.name for port in ports.inputs]
     if not set(names) <= set(golden.inputs):
         raise ExportError(
             f"verify: the golden data must have the inputs of the model, {', '.join(map(repr, names))}. "
             f"Received: {', '.join(map(repr, golden.inputs))}."
         )
-    return golden.measure("Keras", ports.outputs_to_file(served.run(ports.inputs_to_model(golden.inputs))))
+    return golden.measure("Keras", ports.outputs_to_file(signature.run(ports.inputs_to_model(golden.inputs))))
 
 
-def _random(served: Signature, ports: Interface, batch_size: int, seed: int, tolerance: float) -> Case:
-    return _case("random", served, ports, served.trial_inputs(batch_size, seed), tolerance)
+def _random(signature: Signature, ports: Interface, batch_size: int, seed: int, tolerance: float) -> Case:
+    return _case("random", signature, ports, signature.trial_inputs(batch_size, seed), tolerance)
 
 
-def _case(kind: str, served: Signature, ports: Interface, inputs: Arrays, tolerance: float, **options: Any) -> Case:
-    """These inputs, and what the model gives for them."""
-    outputs = ports.outputs_to_file(served.run(inputs))
+def _case(kind: str, signature: Signature, ports: Interface, inputs: Arrays, tolerance: float, **options: Any) -> Case:
+    """Returns a case of these inputs and the model's outputs for them."""
+    outputs = ports.outputs_to_file(signature.run(inputs))
     return Case(kind, ports.inputs_to_file(inputs), outputs, tolerance, **options)
 
 
-def _edges(served: Signature, ports: Interface, batch_size: int, tolerance: float, nan_must_match: bool) -> list[Case]:
-    """Zeros, large numbers and NaN in place of the floats; none if there are no floats."""
-    draw = served.trial_inputs(batch_size, seed=200)
-    floats = {spec.name for spec in served.inputs if spec.dtype.is_floating}
+def _edges(
+    signature: Signature, ports: Interface, batch_size: int, tolerance: float, nan_must_match: bool
+) -> list[Case]:
+    """Returns cases with zeros, large numbers and NaN in float inputs. Without float inputs there are none."""
+    draw = signature.trial_inputs(batch_size, seed=200)
+    floats = {spec.name for spec in signature.inputs if spec.dtype.is_floating}
     if not floats:
         return []
 
     def changed(change: Any) -> Arrays:
         return {name: change(array) if name in floats else array for name, array in draw.items()}
 
-    zeros = _case("zeros", served, ports, changed(np.zeros_like), tolerance)
-    large = _case("large", served, ports, changed(_large), tolerance)
-    moved = served.run(changed(lambda array: _nudged(_large(array), tolerance)))
+    zeros = _case("zeros", signature, ports, changed(np.zeros_like), tolerance)
+    large = _case("large", signature, ports, changed(_large), tolerance)
+    moved = signature.run(changed(lambda array: _nudged(_large(array), tolerance)))
     slack = worst_difference(ports.outputs_to_file(moved), large.expected).relative
     large = Case("large", large.inputs, large.expected, max(tolerance, slack))
-    nan = _case("nan", served, ports, changed(_with_nan), tolerance, required=nan_must_match)
+    nan = _case("nan", signature, ports, changed(_with_nan), tolerance, required=nan_must_match)
     return [zeros, large, nan]
 
 
@@ -235,14 +237,14 @@ def _large(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _nudged(array: np.ndarray[Any, Any], by: float) -> np.ndarray[Any, Any]:
-    """Each number larger or smaller by this share of it, at random, but by no less than its precision shows."""
+    """Scales each number up or down at random, by at least what its precision resolves."""
     share = max(by, 8 * float(np.spacing(np.ones((), array.dtype))))
     signs = np.random.default_rng(0).choice([-share, share], array.shape)
     return array * (1 + signs).astype(array.dtype)
 
 
 def _with_nan(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """With NaN in the middle pixel of the first example, or the middle number if it has no pixels."""
+    """Puts NaN into the middle pixel of the first example, or into its middle number if it has no pixels."""
     axes = array.shape[1:-1] if array.ndim > 2 else array.shape[1:]
     array = array.copy()
     array[(0, *(n // 2 for n in axes))] = np.nan
@@ -254,13 +256,13 @@ def _locate(
     chosen: Sequence[rt.Runtime],
     rows: Sequence[Parity],
     cases: Sequence[Case],
-    served: Signature,
+    signature: Signature,
     ports: Interface,
 ) -> LayerDifference | None:
-    """The first layer that differs, where a runtime's outputs do, on the first inputs on which they do."""
+    """Returns the first layer that differs on the first inputs for which a runtime's outputs differ."""
     for runtime in chosen:
         measured = [row for row in rows if row.runtime == runtime.title]
         for row, case in zip(measured, cases, strict=False):
             if row.required and not row.passed:
-                return first_difference(artifact, runtime, served, ports, case.inputs, row.tolerance)
+                return first_difference(artifact, runtime, signature, ports, case.inputs, row.tolerance)
     return None

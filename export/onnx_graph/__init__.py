@@ -1,15 +1,15 @@
-"""The graph of a Keras model written in ONNX: a walk, and a rule for each operation.
+"""Conversion of the graph of a Keras model to ONNX, with a rule for each operation.
 
-build.py        a model, whole
-walk.py         its operations, one after the other, and what to do with those that have no rule
-rules.py        which rule writes which operation
-windows.py      convolution, pooling, padding, of every rank
-elementwise.py  one cell at a time
-shapes.py       cells moved about, axes reduced
+build.py        the whole model
+walk.py         its operations in order, and the fallbacks for those without a rule
+rules.py        the choice of the rule for an operation
+windows.py      convolution, pooling and padding of every rank
+elementwise.py  elementwise operations
+shapes.py       reshaping, slicing and reductions
 products.py     matrix products and normalisation
-decompose.py    layers in the words of operations
-traced.py       the rest, by tf2onnx
-fold.py         what becomes part of a convolution
+decompose.py    layers as sequences of operations
+traced.py       anything else, by tf2onnx
+fold.py         nodes that become part of a convolution
 values.py       a tensor, in one or both orders of its axes
 emitter.py      nodes, constants and names
 """

@@ -1,4 +1,4 @@
-"""What layers do, in operations: those whose own `call` takes no symbolic tensors, as it speaks to TensorFlow."""
+"""Layers as sequences of operations, including layers whose `call` rejects symbolic tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasconv import ops
 
 
 def call_of(layer: keras.Layer) -> Callable[..., Any]:
-    """What a layer does in inference, as a function that takes symbolic tensors as far as the layer itself does."""
+    """Returns the inference of a layer as a function of symbolic tensors, as far as the layer supports them."""
     for kinds, call in _CALLS:
         if type(layer) in kinds:
             return lambda *args, **_: call(layer, *args)
@@ -23,12 +23,12 @@ def call_of(layer: keras.Layer) -> Callable[..., Any]:
 
 
 def _activation(layer: Any, x: Any) -> Any:
-    """`Activation`."""
+    """Computes `Activation`."""
     return _activated(layer.activation, x)
 
 
 def _activated(activation: Any, x: Any) -> Any:
-    """An activation; two of Keras' take no symbolic tensors, but the operations of which they consist do."""
+    """Applies an activation. Two of Keras' reject symbolic tensors, so their operations are used."""
     if activation is None:
         return x
     if activation is keras.activations.hard_silu:
@@ -39,7 +39,7 @@ def _activated(activation: Any, x: Any) -> Any:
 
 
 def _convolution(layer: Any, x: Any) -> Any:
-    """A stock convolution; Keras' symbolic one refuses groups."""
+    """Computes a stock convolution. The symbolic operation of Keras rejects groups."""
     arguments = (layer.strides, layer.padding, layer.data_format, layer.dilation_rate)
     conv = ops.conv if layer.groups > 1 else keras.ops.conv
     y = conv(x, layer.kernel, *arguments)
@@ -50,17 +50,17 @@ def _convolution(layer: Any, x: Any) -> Any:
 
 
 def _adaptive_average_pooling(layer: Any, x: Any) -> Any:
-    """Adaptive pooling; Keras' symbolic one gives a wrong shape."""
+    """Computes adaptive average pooling. The symbolic operation of Keras has a wrong shape."""
     return ops.adaptive_average_pool(x, layer.output_size, layer.data_format)
 
 
 def _adaptive_max_pooling(layer: Any, x: Any) -> Any:
-    """The same for maxima."""
+    """Computes adaptive max pooling."""
     return ops.adaptive_max_pool(x, layer.output_size, layer.data_format)
 
 
 def _batch_normalization(layer: Any, x: Any, mask: Any = None) -> Any:
-    """`BatchNormalization`; Keras' symbolic one wants both gamma and beta."""
+    """Computes `BatchNormalization`. The symbolic operation of Keras needs both gamma and beta."""
     mean, variance = layer.moving_mean, layer.moving_variance
     beta = layer.beta if layer.center else np.zeros(mean.shape, mean.dtype)
     gamma = layer.gamma if layer.scale else np.ones(mean.shape, mean.dtype)
@@ -68,13 +68,13 @@ def _batch_normalization(layer: Any, x: Any, mask: Any = None) -> Any:
 
 
 def _rescaling(layer: Any, x: Any) -> Any:
-    """`Rescaling`."""
+    """Computes `Rescaling`."""
     scaled = keras.ops.cast(x, layer.compute_dtype) * np.asarray(layer.scale, layer.compute_dtype)
     return scaled + np.asarray(layer.offset, layer.compute_dtype) if np.any(layer.offset) else scaled
 
 
 def _normalization(layer: Any, x: Any) -> Any:
-    """`Normalization`, and its inverse."""
+    """Computes `Normalization`, or its inverse."""
     mean, variance = (keras.ops.convert_to_numpy(weight) for weight in (layer.mean, layer.variance))
     deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
     x = keras.ops.cast(x, layer.compute_dtype)

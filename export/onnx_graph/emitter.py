@@ -1,4 +1,4 @@
-"""What writes an ONNX graph: nodes, constants, names, and the order of axes."""
+"""Writing of an ONNX graph: nodes, constants, names, and the order of axes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Emitter:
 
     Args:
         opset: The version of ONNX' operators.
-        web: Whether to write only what onnxruntime-web runs.
-        taken: Names that are taken already: those of inputs and outputs.
+        web: Whether to write only what onnxruntime-web supports.
+        taken: Reserved names: those of inputs and outputs.
     """
 
     def __init__(self, opset: int, web: bool = False, taken: Sequence[str] = ()):
@@ -34,7 +34,7 @@ class Emitter:
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Names what is written meanwhile after a layer."""
+        """Prefixes the names of nodes and constants with that of a layer."""
         self._scopes.append(name)
         try:
             yield
@@ -42,7 +42,7 @@ class Emitter:
             self._scopes.pop()
 
     def name(self, name: str) -> str:
-        """A name of its own, after the layer that is being written."""
+        """Returns a unique name with the prefix of the current layer."""
         full = "/".join([*self._scopes, name])
         self._names[full] += 1
         return full if self._names[full] == 1 else f"{full}_{self._names[full] - 1}"
@@ -52,9 +52,9 @@ class Emitter:
 
         Args:
             op_type: The operator.
-            *inputs: ONNX values; arrays and numbers, which become constants; `None` for what is left out.
-            outputs: How many outputs it has.
-            **attributes: Its attributes, without those that are `None`.
+            *inputs: ONNX values; arrays and numbers, which become constants; `None` for an omitted input.
+            outputs: The number of outputs.
+            **attributes: The attributes. Those that are `None` are omitted.
 
         Returns:
             The output, or a list of them.
@@ -72,33 +72,33 @@ class Emitter:
         return values[0] if outputs == 1 else values
 
     def constant(self, value: Any, name: str = "constant") -> ir.Value:
-        """A constant; lists of ints are int64. Small ones that are equal are one."""
+        """Returns a constant. Lists of ints become int64. Equal small constants are shared."""
         array = np.asarray(value)
         if array.dtype == np.int64 or (array.dtype.kind == "i" and not isinstance(value, np.ndarray | np.generic)):
             array = array.astype(np.int64)
         key = (array.dtype.str, array.shape, array.tobytes()) if array.nbytes <= 1024 else len(self.constants)
         if key not in self.constants:
             name = self.name(name)
-            tensor = ir.Tensor(np.ascontiguousarray(array).reshape(array.shape), name=name)
+            data = ir.Tensor(np.ascontiguousarray(array).reshape(array.shape), name=name)
             self.constants[key] = ir.Value(
-                name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
+                name=name, shape=ir.Shape(array.shape), type=ir.TensorType(data.dtype), const_value=data
             )
         return self.constants[key]
 
-    def value(self, made: ir.Value, like: keras.KerasTensor, channels_first: bool = False) -> Value:
-        """What holds a tensor of Keras' graph, in the order in which it was made."""
-        return Value(tuple(like.shape), like.dtype, {channels_first and len(like.shape) > 2: made})
+    def value(self, tensor: ir.Value, like: keras.KerasTensor, channels_first: bool = False) -> Value:
+        """Returns a `Value` for a tensor of Keras' graph, from its ONNX value."""
+        return Value(tuple(like.shape), like.dtype, {channels_first and len(like.shape) > 2: tensor})
 
     def get(self, value: Value, channels_first: bool = False) -> ir.Value:
-        """What holds a tensor in that order of axes, made if it is not there yet."""
+        """Returns the ONNX value of a tensor in the requested order of axes, and creates it if necessary."""
         channels_first = channels_first and value.rank > 2
-        if channels_first not in value.made:
+        if channels_first not in value.onnx:
             make = value.make or (lambda first: self.rearranged(value, first))
-            value.made[channels_first] = make(channels_first)
-        return value.made[channels_first]
+            value.onnx[channels_first] = make(channels_first)
+        return value.onnx[channels_first]
 
     def operand(self, x: Any, dtype: str, rank: int, channels_first: bool) -> ir.Value:
-        """A tensor or constant as an operand of an elementwise operation whose result has `rank` axes."""
+        """Returns a tensor or constant as an operand of an elementwise operation whose result has `rank` axes."""
         if not isinstance(x, Value):
             array = np.asarray(to_array(x), dtype)
             if channels_first and array.ndim > 0 and rank > 2:
@@ -109,43 +109,43 @@ class Emitter:
             x = Value(shape, x.dtype, {False: self("Unsqueeze", self.get(x), list(range(rank - x.rank)))})
         return self.cast(self.get(x, channels_first and x.rank == rank), x.dtype, dtype)
 
-    def cast(self, made: ir.Value, dtype: str, to: str) -> ir.Value:
-        """An ONNX value in another dtype."""
-        return made if dtype == to else self("Cast", made, to=int(onnx_dtype(to)))
+    def cast(self, tensor: ir.Value, dtype: str, to: str) -> ir.Value:
+        """Casts an ONNX value to another dtype."""
+        return tensor if dtype == to else self("Cast", tensor, to=int(onnx_dtype(to)))
 
-    def reshaped(self, made: ir.Value, shape: Shape, *, keep: Shape | None = None) -> ir.Value:
-        """An ONNX value in another shape, in which one size may be unknown.
+    def reshaped(self, tensor: ir.Value, shape: Shape, *, keep: Shape | None = None) -> ir.Value:
+        """Reshapes an ONNX value to a shape in which one size may be unknown.
 
         Args:
-            made: The value.
-            shape: The shape.
-            keep: The shape that `made` has now. Unknown sizes that stand at the same place are taken over.
+            tensor: The value.
+            shape: The new shape.
+            keep: The present shape of `tensor`. Unknown sizes at the same axis are copied from it.
         """
         kept = [keep is not None and axis < len(keep) and keep[axis] is None for axis in range(len(shape))]
         sizes = [0 if n is None and same else -1 if n is None else n for n, same in zip(shape, kept, strict=True)]
         if sizes.count(-1) > 1 or 0 in shape:
             raise NoRuleError("a reshape to several unknown sizes")
-        return self("Reshape", made, sizes)
+        return self("Reshape", tensor, sizes)
 
     def rearranged(self, value: Value, channels_first: bool) -> ir.Value:
-        """What holds a tensor in the one order of axes, made of what holds it in the other."""
-        made, shape = value.made[not channels_first], value.shape
+        """Creates the ONNX value in one order of axes from that in the other order."""
+        tensor, shape = value.onnx[not channels_first], value.shape
         target, known = arranged(shape, channels_first), arranged(shape, not channels_first)
         moves_nothing = math.prod(n or 2 for n in shape[1:-1]) == 1 or shape[-1] == 1
         if moves_nothing and target.count(None) - (target[0] is None) <= (0 if target[0] is None else 1):
-            return self.reshaped(made, target, keep=known[:1])
+            return self.reshaped(tensor, target, keep=known[:1])
         axes = order(value.rank, True) if channels_first else [0, *range(2, value.rank), 1]
-        return self("Transpose", made, perm=axes)
+        return self("Transpose", tensor, perm=axes)
 
-    def reduce(self, op_type: str, made: ir.Value, axes: Sequence[int], keepdims: bool) -> ir.Value:
-        """A reduction; before version 18 of the operators the axes were an attribute."""
+    def reduce(self, op_type: str, tensor: ir.Value, axes: Sequence[int], keepdims: bool) -> ir.Value:
+        """Writes a reduction. Before opset 18 the axes of most reductions were an attribute."""
         axes = sorted(axes)
         if self.opset < 18 and op_type != "ReduceSum":
-            return self(op_type, made, axes=axes, keepdims=int(keepdims))
-        return self(op_type, made, axes, keepdims=int(keepdims))
+            return self(op_type, tensor, axes=axes, keepdims=int(keepdims))
+        return self(op_type, tensor, axes, keepdims=int(keepdims))
 
     def sizes(self, value: Value, axes: Sequence[int]) -> list[Any]:
-        """Sizes along axes of a Keras tensor: ints where they are known, else `Size`s."""
+        """Returns the sizes along axes of a Keras tensor: ints if they are known, `Size`s otherwise."""
         first = value.channels_first
         return [
             value.shape[axis]
@@ -154,23 +154,23 @@ class Emitter:
             for axis in axes
         ]
 
-    def _size(self, made: ir.Value, axis: int) -> ir.Value:
-        return self("Slice", self("Shape", made), [axis], [axis + 1], [0])
+    def _size(self, tensor: ir.Value, axis: int) -> ir.Value:
+        return self("Slice", self("Shape", tensor), [axis], [axis + 1], [0])
 
 
 class Size:
-    """A size that is known only when the graph runs; arithmetic with it writes nodes.
+    """A size that is known only when the graph runs. Arithmetic with it writes nodes.
 
-    So `kerasconv.geometry` computes with it, as it does with the sizes of TensorFlow's graphs.
+    `kerasconv.geometry` computes with it as with the unknown sizes of TensorFlow's graphs.
     """
 
-    def __init__(self, emit: Emitter, made: ir.Value):
+    def __init__(self, emit: Emitter, tensor: ir.Value):
         self._emit = emit
-        self.made = made  # int64, of shape (1,)
+        self.onnx = tensor  # int64, of shape (1,)
 
     def _with(self, op_type: str, other: Any, reverse: bool = False) -> Size:
-        right = other.made if isinstance(other, Size) else np.array([other], np.int64)
-        operands = (right, self.made) if reverse else (self.made, right)
+        right = other.onnx if isinstance(other, Size) else np.array([other], np.int64)
+        operands = (right, self.onnx) if reverse else (self.onnx, right)
         return Size(self._emit, self._emit(op_type, *operands))
 
     def __add__(self, other: Any) -> Size:
@@ -198,29 +198,29 @@ class Size:
         return self._with("Mod", other)
 
     def __abs__(self) -> Size:
-        return Size(self._emit, self._emit("Abs", self.made))
+        return Size(self._emit, self._emit("Abs", self.onnx))
 
     def __neg__(self) -> Size:
-        return Size(self._emit, self._emit("Neg", self.made))
+        return Size(self._emit, self._emit("Neg", self.onnx))
 
 
 def sizes_tensor(emit: Emitter, sizes: Sequence[Any]) -> Any:
-    """Ints and `Size`s as one int64 tensor."""
+    """Returns ints and `Size`s as one int64 tensor."""
     if all(isinstance(n, int) for n in sizes):
         return list(sizes)
-    parts = [n.made if isinstance(n, Size) else np.array([n], np.int64) for n in sizes]
+    parts = [n.onnx if isinstance(n, Size) else np.array([n], np.int64) for n in sizes]
     return emit("Concat", *parts, axis=0)
 
 
 class NoRuleError(Exception):
-    """There is no rule for this operation with these arguments; it is traced instead."""
+    """Raised if there is no rule for an operation with these arguments. It is then traced instead."""
 
 
 def to_array(x: Any) -> np.ndarray[Any, Any]:
-    """A weight, an eager tensor or numbers as an array.
+    """Converts a weight, an eager tensor or numbers to an array.
 
     Raises:
-        NoRuleError: If it is a tensor of the graph, or nothing of this kind.
+        NoRuleError: If it is a symbolic tensor or an object of another kind.
     """
     if isinstance(x, Value | keras.KerasTensor):
         raise NoRuleError("a weight that is computed in the graph")
@@ -231,5 +231,5 @@ def to_array(x: Any) -> np.ndarray[Any, Any]:
 
 
 def onnx_dtype(dtype: str) -> ir.DataType:
-    """ONNX' name of a dtype."""
+    """Returns the ONNX dtype of a Keras dtype."""
     return ir.DataType[{"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())]

@@ -1,4 +1,4 @@
-"""Nodes that become part of the convolution beside them."""
+"""Passes that merge nodes into the convolution before or after them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 
 def fold_biases(graph: ir.Graph) -> None:
-    """A constant per channel that is added to what a convolution gives becomes its bias."""
+    """Turns a constant per channel that is added to the output of a convolution into its bias."""
     for node in list(graph):
         if node.op_type != "Add":
             continue
@@ -33,7 +33,9 @@ def fold_biases(graph: ir.Graph) -> None:
 
 
 def fold_batch_norms(graph: ir.Graph) -> None:
-    """`gamma (W x + b - mean) / sqrt(variance + epsilon) + beta` as `W' x + b'`, where nobody else sees `W x + b`.
+    """Merges batch normalisations into the convolutions before them, if these have no other consumer.
+
+    `gamma (W x + b - mean) / sqrt(variance + epsilon) + beta` becomes `W' x + b'`.
 
     Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", CVPR 2018, section 3.2.
@@ -53,7 +55,7 @@ def fold_batch_norms(graph: ir.Graph) -> None:
         factor = gamma / np.sqrt(variance + node.attributes["epsilon"].as_float())
         if before.op_type == "Conv":
             scaled = weights * factor.reshape(-1, *[1] * (weights.ndim - 1))
-        else:  # (channels, filters / groups, *kernel): the filters of a group stand at axis 1
+        else:  # (channels, filters / groups, *kernel): the filters of a group are at axis 1
             groups = before.attributes["group"].as_int() if "group" in before.attributes else 1
             by_group = weights.reshape(groups, -1, *weights.shape[1:])
             scaled = by_group * factor.reshape(groups, 1, -1, *[1] * (weights.ndim - 2))
@@ -68,7 +70,7 @@ def fold_batch_norms(graph: ir.Graph) -> None:
 
 
 def fold_pads(graph: ir.Graph, web: bool) -> None:
-    """Zeros that a `Pad` adds to the spatial axes become pads of the `Conv` behind it; on the web, if they are even."""
+    """Turns the zeros of a `Pad` into pads of the `Conv` after it. For the web the pads must be symmetric."""
     for node in list(graph):
         pad = _producer(node.inputs[0]) if node.op_type == "Conv" else None
         if pad is None or pad.op_type != "Pad":
@@ -95,14 +97,14 @@ def _filters(conv: ir.Node) -> int | None:
 
 
 def _with(conv: ir.Node, last: ir.Node, inputs: Sequence[Any], **attributes: Any) -> ir.Node:
-    """A convolution like `conv`, with other inputs, that gives what `last` gave."""
+    """Returns a copy of `conv` with other inputs and with the output name of `last`."""
     attributes = {**conv.attributes, **{name: ir.AttrInt64s(name, value) for name, value in attributes.items()}}
     output = ir.Value(name=last.outputs[0].name)
     return ir.node(conv.op_type, inputs, attributes, outputs=[output], name=conv.name)
 
 
 def _exchange(graph: ir.Graph, old: ir.Node, new: ir.Node) -> None:
-    """Puts one node in the place of another; what it gives keeps its name, shape and users."""
+    """Replaces a node by another, which takes over the shape, type and consumers of its output."""
     given, taken = old.outputs[0], new.outputs[0]
     taken.shape, taken.type = given.shape, given.type
     graph.insert_before(old, new)

@@ -16,10 +16,10 @@ from kerasconv.export.onnx_graph.values import Value, known_sizes, order, physic
 
 
 def matmul(emit: Emitter, op: Any, out: Any, x1: Any, x2: Any) -> Value:
-    """A matrix product.
+    """Writes a matrix product.
 
-    With a weight it mixes the channels: as a `Conv` of kernel size 1 where the channels stand at axis 1, and as a
-    product with rows in another order where they stood there before the tensor was flattened.
+    A product with a weight becomes a `Conv` of kernel size 1 if the channels are at axis 1. If they were at axis 1
+    before the tensor was flattened, the rows of the weight are permuted.
     """
     if isinstance(x1, Value) and not isinstance(x2, Value):
         w = to_array(x2)
@@ -40,24 +40,24 @@ def matmul(emit: Emitter, op: Any, out: Any, x1: Any, x2: Any) -> Value:
 
 
 def dot(emit: Emitter, op: Any, out: Any, x1: Any, x2: Any) -> Value:
-    """A product with a matrix, which `dot` and `matmul` agree on."""
+    """Writes a product with a matrix, for which `dot` is the same as `matmul`."""
     if isinstance(x2, Value) or to_array(x2).ndim != 2:
         raise NoRuleError("a product of tensors with more axes")
     return matmul(emit, op, out, x1, x2)
 
 
 def einsum(emit: Emitter, op: Any, out: Any, *operands: Any) -> Value:
-    """Einstein's sum convention, with a letter for each axis."""
+    """Writes an `Einsum` with a lower-case letter for each axis."""
     if "..." in op.subscripts or not op.subscripts.replace(" ", "").replace("->", ",").replace(",", "").islower():
         raise NoRuleError("an ellipsis, or capital letters")
-    made = [emit.get(x) if isinstance(x, Value) else emit.constant(to_array(x), "kernel") for x in operands]
-    return emit.value(emit("Einsum", *made, equation=op.subscripts.replace(" ", "")), out)
+    tensors = [emit.get(x) if isinstance(x, Value) else emit.constant(to_array(x), "kernel") for x in operands]
+    return emit.value(emit("Einsum", *tensors, equation=op.subscripts.replace(" ", "")), out)
 
 
 def batch_normalization(
     emit: Emitter, op: Any, out: Any, x: Value, mean: Any, variance: Any, offset: Any = None, scale: Any = None
 ) -> Value:
-    """`BatchNormalization` with fixed moments, or where the channels are not at axis 1, a product and a sum."""
+    """Writes `BatchNormalization` with fixed moments, or a product and a sum if the channels are not at axis 1."""
     mean, variance = to_array(mean), to_array(variance)
     gain = np.ones_like(mean) if scale is None else to_array(scale)
     shift = np.zeros_like(mean) if offset is None else to_array(offset)
@@ -77,7 +77,7 @@ def batch_normalization(
 
 
 def layer_normalization(emit: Emitter, op: Any, out: Any, x: Value, gamma: Any = None, beta: Any = None) -> Value:
-    """Over the last axes; with the channels at axis 1 by its formula, `(x - mean) / sqrt(variance + epsilon)`."""
+    """Writes `LayerNormalization`, or its formula if the channels are at axis 1 or the opset is older."""
     axes = [a % x.rank for a in (op.axis if isinstance(op.axis, list | tuple) else [op.axis])]
     if op.rms_scaling or sorted(axes) != list(range(x.rank - len(axes), x.rank)):
         raise NoRuleError("a normalisation over other axes than the last")
@@ -89,9 +89,9 @@ def layer_normalization(emit: Emitter, op: Any, out: Any, x: Value, gamma: Any =
         y = emit("LayerNormalization", emit.get(x), *parameters, axis=-len(axes), epsilon=float(op.epsilon))
         return emit.value(y, out)
     first = x.channels_first
-    made = emit.get(x, first)
+    tensor = emit.get(x, first)
     physical = [physical_axis(axis, x.rank, first) for axis in axes]
-    centred = emit("Sub", made, emit.reduce("ReduceMean", made, physical, True))
+    centred = emit("Sub", tensor, emit.reduce("ReduceMean", tensor, physical, True))
     variance = emit.reduce("ReduceMean", emit("Mul", centred, centred), physical, True)
     deviation = emit("Sqrt", emit("Add", variance, np.asarray(op.epsilon, out.dtype)))
     normal = emit("Div", centred, deviation)
@@ -100,13 +100,13 @@ def layer_normalization(emit: Emitter, op: Any, out: Any, x: Value, gamma: Any =
 
 
 def moments(emit: Emitter, op: Any, out: Any, x: Value) -> list[Value]:
-    """Mean and variance over axes."""
+    """Writes the mean and variance over axes."""
     axes = [axis % x.rank for axis in (op.axes if isinstance(op.axes, list | tuple) else [op.axes])]
     mean_of, variance_of = out
     first = channels_first_for([x], x.rank)
-    made = emit.get(x, first)
+    tensor = emit.get(x, first)
     physical = [physical_axis(axis, x.rank, first) for axis in axes]
-    centred = emit("Sub", made, emit.reduce("ReduceMean", made, physical, True))
+    centred = emit("Sub", tensor, emit.reduce("ReduceMean", tensor, physical, True))
     squares = Value(x.shape, x.dtype, {first: emit("Mul", centred, centred)})
     return [
         reduced(emit, "ReduceMean", like, of, axes, op.keepdims) for like, of in ((mean_of, x), (variance_of, squares))
@@ -114,12 +114,12 @@ def moments(emit: Emitter, op: Any, out: Any, x: Value) -> list[Value]:
 
 
 def softmax(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """`exp(x) / sum(exp(x))` over an axis."""
+    """Writes `exp(x) / sum(exp(x))` over an axis."""
     return _over_axis(emit, "Softmax", op.axis, out, x)
 
 
 def log_softmax(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """The logarithm of the softmax."""
+    """Writes the logarithm of the softmax."""
     return _over_axis(emit, "LogSoftmax", op.axis, out, x)
 
 
@@ -141,7 +141,7 @@ def attention(
     mask: Any = None,
     scale: Any = None,
 ) -> Value:
-    """`softmax(q k^T scale) v` for each head; the tensors are `(batch, steps, heads, size)` (Vaswani et al., 2017)."""
+    """Writes `softmax(q k^T scale) v` for tensors `(batch, steps, heads, size)` (Vaswani et al., 2017)."""
     if bias is not None or mask is not None or op.is_causal or op.attn_logits_soft_cap:
         raise NoRuleError("attention with a mask or a bias")
     size = query.shape[-1]

@@ -1,4 +1,4 @@
-"""Which rule writes which operation: those of Keras, of `kerasconv.ops`, and the layers that are none of these."""
+"""The rules for operations of Keras and of `kerasconv.ops`, and for some layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasconv.export.onnx_graph.values import Value
 from kerasconv.ops.symbolic import Function
 
 Rule = Callable[..., Any]
-"""Called with the emitter, what Keras knows of the output, and the arguments of the operation."""
+"""A function of the emitter, the symbolic output of Keras, and the arguments of the operation."""
 
 _OPERATIONS: dict[str, Rule] = elementwise.RULES | shapes.RULES | products.RULES
 
@@ -34,13 +34,13 @@ _WINDOWED: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "MaxPool": (windows.max_pool, ("pool_size", "strides", "padding", "data_format")),
     "SeparableConv": (windows.separable_conv, ("strides", "padding", "data_format", "dilation_rate")),
 }
-"""Keras' operations with windows: the rule, and the attributes that are its arguments."""
+"""Keras' windowed operations: the rule, and the attributes that are its arguments."""
 
 
 def _pad(
     emit: Emitter, out: Any, x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None
 ) -> Value:
-    """`kerasconv.ops.pad`."""
+    """Writes `kerasconv.ops.pad`."""
     pads = geometry.standardize_pairs(pad_width, x.rank)
     if pads is None:
         raise NoRuleError("pads that cut off, or one pair for all axes")
@@ -63,14 +63,14 @@ _FUNCTIONS: dict[str, Rule] = {
     "separable_conv": windows.separable_conv,
     "pad": _pad,
 }
-"""The functions of `kerasconv.ops`."""
+"""The rules for the functions of `kerasconv.ops`."""
 
 _LAYERS: tuple[tuple[Any, Rule], ...] = (
     (keras.layers.UpSampling1D, shapes.up_sampling),
     (keras.layers.UpSampling2D, shapes.up_sampling),
     (keras.layers.UpSampling3D, shapes.up_sampling),
 )
-"""Layers that compute with TensorFlow right away."""
+"""The rules for layers that call TensorFlow directly instead of operations."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Application:
 
     Attributes:
         rule: The rule.
-        operation: What it is told of beside its arguments, if anything.
-        options: Arguments that the operation keeps as attributes.
+        operation: The layer or operation, if the rule needs it besides the arguments.
+        options: Arguments that the operation stores as attributes.
     """
 
     rule: Rule
@@ -91,11 +91,11 @@ class Application:
         """Writes the operation.
 
         Raises:
-            NoRuleError: If the rule does not know these arguments.
+            NoRuleError: If the rule does not support these arguments.
         """
-        told = (emit, out) if self.operation is None else (emit, self.operation, out)
+        context = (emit, out) if self.operation is None else (emit, self.operation, out)
         try:
-            bound = inspect.signature(self.rule).bind(*told, *args, **self.options, **kwargs)
+            bound = inspect.signature(self.rule).bind(*context, *args, **self.options, **kwargs)
         except TypeError as error:
             raise NoRuleError(f"arguments of other names: {error}") from error
         return self.rule(*bound.args, **bound.kwargs)

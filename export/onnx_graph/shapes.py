@@ -1,4 +1,4 @@
-"""Operations that move cells about, or reduce axes."""
+"""Reshaping, slicing, padding and repeating tensors, and reductions of axes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _LIMIT = np.iinfo(np.int64).max
 
 
 def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Another shape; without moving a cell where the channels stay together."""
+    """Writes a reshape, in either order of axes if it keeps the channels."""
     shape = tuple(out.shape)
     sizes = known_sizes(x.shape[1:])
     if x.rank > 2 and len(shape) == 2 and sizes is not None and shape == (x.shape[0], math.prod(sizes)):
         source = x.flattened or x
 
-        def make(_: bool) -> ir.Value:  # when it is asked for: a matrix product can do without
+        def make(_: bool) -> ir.Value:  # lazily, since a matrix product may not need it
             return emit.reshaped(emit.get(source), shape, keep=source.shape[:1])
 
         return Value(shape, out.dtype, {}, make, flattened=source)
-    if len(shape) > 2 and shape[0] == x.shape[0] and _one_or_all(x, shape):
+    if len(shape) > 2 and shape[0] == x.shape[0] and _keeps_channels(x, shape):
         return Value(
             shape,
             out.dtype,
@@ -52,8 +52,8 @@ def reshape(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
     return emit.value(emit.reshaped(emit.get(x), shape, keep=x.shape), out)
 
 
-def _one_or_all(x: Value, shape: tuple[int | None, ...]) -> bool:
-    """Whether a reshape only adds axes of one cell before the channels, or folds spatial axes, with known sizes."""
+def _keeps_channels(x: Value, shape: tuple[int | None, ...]) -> bool:
+    """Returns whether a reshape keeps the channels and changes spatial axes of known sizes only."""
     before, after = known_sizes(x.shape[1:]), known_sizes(shape[1:])
     if before is None or after is None:
         return False
@@ -61,13 +61,13 @@ def _one_or_all(x: Value, shape: tuple[int | None, ...]) -> bool:
 
 
 def transpose(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Another order of the axes: a tensor with its channels at axis 1 may have it already."""
+    """Writes a transposition, unless the tensor exists in this order."""
     axes = list(op.axes or range(x.rank)[::-1])
     return _permuted(emit, out, x, [axis % x.rank for axis in axes])
 
 
 def moveaxis(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """See `transpose`."""
+    """Writes `moveaxis` as a transposition."""
     rest = [axis for axis in range(x.rank) if axis not in {a % x.rank for a in op.source}]
     for destination, source in sorted(zip((d % x.rank for d in op.destination), op.source, strict=True)):
         rest.insert(destination, source % x.rank)
@@ -75,7 +75,7 @@ def moveaxis(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
 
 
 def swapaxes(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """See `transpose`."""
+    """Writes `swapaxes` as a transposition."""
     axes = list(range(x.rank))
     axes[op.axis1], axes[op.axis2] = axes[op.axis2], axes[op.axis1]
     return _permuted(emit, out, x, axes)
@@ -84,33 +84,33 @@ def swapaxes(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
 def _permuted(emit: Emitter, out: Any, x: Value, axes: list[int]) -> Value:
     if axes == list(range(x.rank)):
         return x
-    for first in (True, False):  # is it there in that order, for ONNX?
-        if first in x.made and order(x.rank, first) == axes:
-            return emit.value(x.made[first], out)
+    for first in (True, False):  # an ONNX value in this order may exist
+        if first in x.onnx and order(x.rank, first) == axes:
+            return emit.value(x.onnx[first], out)
     back = [0, *range(2, x.rank), 1]
-    if axes == back and False in x.made and x.rank > 2:
-        return Value(tuple(out.shape), out.dtype, {True: x.made[False]})
+    if axes == back and False in x.onnx and x.rank > 2:
+        return Value(tuple(out.shape), out.dtype, {True: x.onnx[False]})
     return emit.value(emit("Transpose", emit.get(x), perm=axes), out)
 
 
 def expand_dims(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """New axes of one cell."""
+    """Writes new axes of size one."""
     rank = len(out.shape)
     axes = [op.axis] if isinstance(op.axis, int) else op.axis
     return emit.value(emit("Unsqueeze", emit.get(x), sorted(axis % rank for axis in axes)), out)
 
 
 def squeeze(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Axes of one cell taken away."""
+    """Removes axes of size one."""
     if op.axis is None:
         axes = [axis for axis, n in enumerate(x.shape) if n == 1]
     else:
         axes = [axis % x.rank for axis in ([op.axis] if isinstance(op.axis, int) else op.axis)]
-    return _without(emit, out, x, axes, lambda made, physical: emit("Squeeze", made, physical))
+    return _without(emit, out, x, axes, lambda tensor, physical: emit("Squeeze", tensor, physical))
 
 
 def reduce(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Sums, means, extremes over axes."""
+    """Writes sums, means, maxima and the like over axes."""
     op_type = _REDUCTIONS[type(op).__name__]
     if op_type is None or getattr(op, "initial", None) is not None:
         raise NoRuleError("a reduction with an initial value, or of truth values")
@@ -119,31 +119,31 @@ def reduce(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
 
 
 def reduced(emit: Emitter, op_type: str, out: Any, x: Value, axes: Sequence[int], keepdims: bool) -> Value:
-    """A reduction over axes of the Keras tensor."""
+    """Writes a reduction over axes of the Keras tensor."""
     if x.dtype != out.dtype:
         raise NoRuleError("a reduction that changes the dtype")
     spatial = list(range(1, x.rank - 1))
-    if sorted(axes) == spatial and op_type in _GLOBAL and True in x.made:
+    if sorted(axes) == spatial and op_type in _GLOBAL and True in x.onnx:
         return global_pool(emit, out, x, _GLOBAL[op_type], "channels_last", keepdims)
     if keepdims:
         first = channels_first_for([x], x.rank)
         physical = [physical_axis(axis, x.rank, first) for axis in axes]
         return emit.value(emit.reduce(op_type, emit.get(x, first), physical, True), out, first)
-    return _without(emit, out, x, axes, lambda made, physical: emit.reduce(op_type, made, physical, False))
+    return _without(emit, out, x, axes, lambda tensor, physical: emit.reduce(op_type, tensor, physical, False))
 
 
 def _without(emit: Emitter, out: Any, x: Value, axes: Sequence[int], call: Callable[..., Any]) -> Value:
-    """What takes axes away. From a tensor with its channels at axis 1 it must leave Keras' order, or ONNX' again."""
+    """Writes an operation that removes axes, without a transposition if the result is in an order of `Value`."""
     left = [axis for axis in order(x.rank, True) if axis not in axes]
     for moved in (False, True):
-        if True in x.made and left == [sorted(left)[i] for i in order(len(left), moved)]:
-            made = call(x.made[True], sorted(physical_axis(axis, x.rank, True) for axis in axes))
-            return emit.value(made, out, moved)
+        if True in x.onnx and left == [sorted(left)[i] for i in order(len(left), moved)]:
+            tensor = call(x.onnx[True], sorted(physical_axis(axis, x.rank, True) for axis in axes))
+            return emit.value(tensor, out, moved)
     return emit.value(call(emit.get(x), sorted(axes)), out)
 
 
 def concatenate(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
-    """Tensors one after the other along an axis."""
+    """Concatenates tensors along an axis."""
     rank = len(out.shape)
     first = channels_first_for(xs, rank)
     operands = [emit.operand(x, out.dtype, rank, first) for x in xs]
@@ -151,7 +151,7 @@ def concatenate(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
 
 
 def stack(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
-    """Tensors one after the other along a new axis."""
+    """Concatenates tensors along a new axis."""
     rank = len(out.shape)
     axis = op.axis % rank
     operands = [emit("Unsqueeze", emit.operand(x, out.dtype, rank - 1, False), [axis]) for x in xs]
@@ -159,17 +159,17 @@ def stack(emit: Emitter, op: Any, out: Any, xs: Sequence[Any]) -> Value:
 
 
 def split(emit: Emitter, op: Any, out: Sequence[Any], x: Value) -> list[Value]:
-    """Parts of a tensor along an axis."""
+    """Splits a tensor along an axis."""
     first = channels_first_for([x], x.rank)
     lengths = [part.shape[op.axis] for part in out]
     if None in lengths:
         raise NoRuleError("parts of unknown size")
-    made = emit("Split", emit.get(x, first), lengths, outputs=len(out), axis=physical_axis(op.axis, x.rank, first))
-    return [emit.value(part, like, first) for part, like in zip(made if len(out) > 1 else [made], out, strict=True)]
+    parts = emit("Split", emit.get(x, first), lengths, outputs=len(out), axis=physical_axis(op.axis, x.rank, first))
+    return [emit.value(part, like, first) for part, like in zip(parts if len(out) > 1 else [parts], out, strict=True)]
 
 
 def get_item(emit: Emitter, op: Any, out: Any, x: Value, key: Any) -> Value:
-    """Slices and single cells along the axes, by numbers."""
+    """Writes slices and single indices that are numbers."""
     keys = list(key) if isinstance(key, tuple | list) else [key]
     if any(not (k is None or k is Ellipsis or isinstance(k, int | slice)) for k in keys):
         raise NoRuleError("a key that is a tensor")
@@ -194,15 +194,15 @@ def get_item(emit: Emitter, op: Any, out: Any, x: Value, key: Any) -> Value:
         return x
     first = channels_first_for([x], x.rank)
     axes, starts, stops, steps = map(list, zip(*bounds, strict=True))
-    made = emit("Slice", emit.get(x, first), starts, stops, [physical_axis(a, x.rank, first) for a in axes], steps)
+    tensor = emit("Slice", emit.get(x, first), starts, stops, [physical_axis(a, x.rank, first) for a in axes], steps)
     if not dropped:
-        return emit.value(made, out, first)
-    sliced = Value(tuple(1 if a in dropped else 0 for a in range(x.rank)), x.dtype, {first: made})
-    return _without(emit, out, sliced, dropped, lambda made, physical: emit("Squeeze", made, physical))
+        return emit.value(tensor, out, first)
+    sliced = Value(tuple(1 if a in dropped else 0 for a in range(x.rank)), x.dtype, {first: tensor})
+    return _without(emit, out, sliced, dropped, lambda tensor, physical: emit("Squeeze", tensor, physical))
 
 
 def pad(emit: Emitter, op: Any, out: Any, x: Value, constant_values: Any = None) -> Value:
-    """Cells added around a tensor."""
+    """Pads a tensor."""
     widths = list(op.pad_width)
     pads = widths * x.rank if len(widths) == 1 else widths
     if op.mode not in ("constant", "reflect", "symmetric") or not isinstance(constant_values, int | float | None):
@@ -211,20 +211,20 @@ def pad(emit: Emitter, op: Any, out: Any, x: Value, constant_values: Any = None)
 
 
 def padded(emit: Emitter, out: Any, x: Value, pads: Sequence[Any], mode: str, value: float) -> Value:
-    """As `kerasconv.ops.pad`, with a pair of ints for each axis of the Keras tensor."""
+    """Writes `kerasconv.ops.pad` with a pair of ints for each axis of the Keras tensor."""
     first = channels_first_for([x], x.rank)
-    made = emit.get(x, first)
+    tensor = emit.get(x, first)
     axes = order(x.rank, first)
     needed = [axis for axis in axes if any(pads[axis])]
     sizes = dict(zip(needed, emit.sizes(x, needed), strict=True)) if mode in ("symmetric", "circular") else {}
-    y = pad_axes(emit, made, [tuple(pads[a]) for a in axes], [sizes.get(a) for a in axes], mode, value, x.dtype)
+    y = pad_axes(emit, tensor, [tuple(pads[a]) for a in axes], [sizes.get(a) for a in axes], mode, value, x.dtype)
     return emit.value(y, out, first)
 
 
 def repeat(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Each cell several times along an axis."""
+    """Repeats each element along an axis."""
     if not isinstance(op.repeats, int) or op.axis is None:
-        raise NoRuleError("a number of repetitions for each cell")
+        raise NoRuleError("a number of repetitions for each element")
     axis = op.axis % x.rank
     first = channels_first_for([x], x.rank)
     scales = [1.0] * x.rank
@@ -233,25 +233,25 @@ def repeat(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
 
 
 def up_sampling(emit: Emitter, layer: Any, out: Any, x: Value) -> Value:
-    """Keras' `UpSampling1D`, `2D` and `3D`."""
+    """Writes Keras' `UpSampling1D`, `2D` and `3D`."""
     size = [layer.size] if isinstance(layer.size, int) else list(layer.size)
     mode = getattr(layer, "interpolation", "nearest")
     last = getattr(layer, "data_format", "channels_last") == "channels_last"
     if mode not in ("nearest", "bilinear"):
         raise NoRuleError(f"interpolation in the mode {mode}")
-    made = emit.get(x, last)
+    tensor = emit.get(x, last)
     scales = [1.0, 1.0, *map(float, size)]
     if mode == "nearest":
-        return emit.value(_nearest(emit, made, scales), out, last)
+        return emit.value(_nearest(emit, tensor, scales), out, last)
     factors = np.asarray(scales, np.float32)
-    y = emit("Resize", made, None, factors, mode="linear", coordinate_transformation_mode="half_pixel")
+    y = emit("Resize", tensor, None, factors, mode="linear", coordinate_transformation_mode="half_pixel")
     return emit.value(y, out, last)
 
 
-def _nearest(emit: Emitter, made: Any, scales: list[float]) -> Any:
+def _nearest(emit: Emitter, tensor: Any, scales: list[float]) -> Any:
     return emit(
         "Resize",
-        made,
+        tensor,
         None,
         np.asarray(scales, np.float32),
         mode="nearest",
@@ -261,23 +261,23 @@ def _nearest(emit: Emitter, made: Any, scales: list[float]) -> Any:
 
 
 def tile(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """A tensor several times along each axis."""
+    """Tiles a tensor along each axis."""
     if len(op.repeats) != x.rank:
         raise NoRuleError("a number of copies for other axes")
     return emit.value(emit("Tile", emit.get(x), list(op.repeats)), out)
 
 
 def broadcast_to(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """A tensor stretched along axes of one cell."""
+    """Broadcasts a tensor to a shape."""
     if not all(isinstance(n, int) for n in op.shape):
         raise NoRuleError("an unknown size")
     return emit.value(emit("Expand", emit.get(x), list(op.shape)), out)
 
 
 def take(emit: Emitter, op: Any, out: Any, x: Any, indices: Any) -> Value:
-    """Rows of a table, as an embedding looks them up."""
+    """Gathers rows of a table, as an embedding does."""
     if op.axis is None:
-        raise NoRuleError("an index into all cells")
+        raise NoRuleError("an index into all elements")
     table = emit.get(x) if isinstance(x, Value) else emit.constant(to_array(x), "table")
     where = emit.get(indices) if isinstance(indices, Value) else emit.constant(to_array(indices).astype(np.int64))
     if isinstance(indices, Value) and indices.dtype not in ("int32", "int64"):
@@ -286,26 +286,26 @@ def take(emit: Emitter, op: Any, out: Any, x: Any, indices: Any) -> Value:
 
 
 def argmax(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Where the largest (or smallest) cell along an axis is."""
+    """Writes the index of the largest or smallest element along an axis."""
     if op.axis is None:
-        raise NoRuleError("an index into all cells")
+        raise NoRuleError("an index into all elements")
     name = {"Argmax": "ArgMax", "Argmin": "ArgMin"}[type(op).__name__]
     axis = op.axis % x.rank
     if op.keepdims:
         raise NoRuleError("an index that keeps the axis")
-    y = _without(emit, out, x, [axis], lambda made, physical: emit(name, made, axis=physical[0], keepdims=0))
-    made = {first: emit.cast(value, "int64", out.dtype) for first, value in y.made.items()}
-    return Value(y.shape, out.dtype, made)
+    y = _without(emit, out, x, [axis], lambda tensor, physical: emit(name, tensor, axis=physical[0], keepdims=0))
+    tensors = {first: emit.cast(value, "int64", out.dtype) for first, value in y.onnx.items()}
+    return Value(y.shape, out.dtype, tensors)
 
 
 def flip(emit: Emitter, op: Any, out: Any, x: Value) -> Value:
-    """Axes turned round."""
+    """Reverses axes."""
     axes = range(x.rank) if op.axis is None else [op.axis] if isinstance(op.axis, int) else op.axis
     first = channels_first_for([x], x.rank)
     physical = [physical_axis(axis, x.rank, first) for axis in axes]
     count = len(physical)
-    made = emit("Slice", emit.get(x, first), [-1] * count, [-_LIMIT] * count, physical, [-1] * count)
-    return emit.value(made, out, first)
+    tensor = emit("Slice", emit.get(x, first), [-1] * count, [-_LIMIT] * count, physical, [-1] * count)
+    return emit.value(tensor, out, first)
 
 
 RULES: dict[str, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""What has no rule: traced by TensorFlow, converted by tf2onnx, and put into the graph."""
+"""Conversion of operations without a rule: traced by TensorFlow, converted by tf2onnx, inlined in the graph."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NEWEST = 18  # the newest opset that tf2onnx writes
 
 
 class TracingError(Exception):
-    """An operation cannot be written in ONNX; the message says which, and why."""
+    """Raised if an operation cannot be written in ONNX. The message names it and the reason."""
 
 
 def traced(emit: Emitter, operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """What a layer or operation gives, as the nodes into which tf2onnx converts it.
+    """Writes a layer or operation as converted by tf2onnx, and returns its results.
 
     Raises:
         TracingError: If it cannot be converted.
@@ -62,14 +62,14 @@ def traced(emit: Emitter, operation: Any, args: Any, kwargs: dict[str, Any]) -> 
             f"{type(operation).__name__} {operation.name!r}: {said[0] if said else type(error).__name__}"
         ) from error
     name = operation.name if isinstance(operation, keras.Layer) else type(operation).__name__
-    made = _inlined(emit, ir.from_proto(proto), [emit.get(value) for value in values], name)
-    results = [Value(shape, dtype, {False: value}) for value, (shape, dtype) in zip(made, shapes, strict=True)]
+    outputs = _inlined(emit, ir.from_proto(proto), [emit.get(value) for value in values], name)
+    results = [Value(shape, dtype, {False: value}) for value, (shape, dtype) in zip(outputs, shapes, strict=True)]
     return keras.tree.pack_sequence_as(structure[0], results)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps tf2onnx from logging what becomes an error here."""
+    """Silences the log of tf2onnx, whose failures are raised as errors."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -80,7 +80,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _inlined(emit: Emitter, model: ir.Model, inputs: list[ir.Value], name: str) -> list[ir.Value]:
-    """The nodes of another graph put into ours; its outputs."""
+    """Adds the nodes of another graph, and returns its outputs."""
     graph = model.graph
     for own, given in zip(list(graph.inputs), inputs, strict=True):
         ir.convenience.replace_all_uses_with(own, given, replace_graph_outputs=True)

@@ -1,4 +1,4 @@
-"""A tensor of the Keras graph as it stands in the ONNX graph, in one or both orders of its axes."""
+"""Tensors of the Keras graph in the ONNX graph, in one or both orders of their axes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Shape = tuple[int | None, ...]
 
 @dataclass(eq=False)
 class Value:
-    """A tensor with the shape that Keras knows, and what holds it in ONNX.
+    """A tensor with its shape in Keras and its values in ONNX.
 
-    Keras' tensors have their channels last. ONNX' windows slide over tensors with their channels at axis 1. So a tensor
-    of three axes or more is kept in the order in which it comes, and put into the other one when somebody asks: once,
-    and not at all if nobody does. With less than three axes both are the same.
+    Keras has the channels last, but ONNX' convolutions and poolings need them at axis 1. A tensor of three axes or more
+    is kept in the order in which it was computed. It is transposed to the other order when an operation first requests
+    that. With fewer than three axes both orders are the same.
 
     Attributes:
-        shape: The shape as Keras has it, `None` for what is not known.
-        dtype: The dtype, by name.
-        made: What holds it so far: with the channels at axis 1 (`True`), and as Keras has it (`False`).
-        make: Makes what is not there yet, given which of the two is wanted.
-        flattened: The tensor of which this is the flattened form, if it is one.
+        shape: The shape in Keras, with `None` for unknown sizes.
+        dtype: The name of the dtype.
+        onnx: The ONNX values that exist so far, by whether they have the channels at axis 1.
+        make: Creates the ONNX value in the requested order; `None` for a transposition of the other one.
+        flattened: The tensor that was flattened to this one, if any.
     """
 
     shape: Shape
     dtype: str
-    made: dict[bool, ir.Value]
+    onnx: dict[bool, ir.Value]
     make: Callable[[bool], ir.Value] | None = None
     flattened: Value | None = None
 
@@ -39,12 +39,12 @@ class Value:
 
     @property
     def channels_first(self) -> bool:
-        """Whether it can be had with its channels at axis 1 without work, and not as Keras has it."""
-        return self.rank > 2 and True in self.made and False not in self.made
+        """`True` if the tensor exists with its channels at axis 1 only."""
+        return self.rank > 2 and True in self.onnx and False not in self.onnx
 
 
 def physical_axis(axis: int, rank: int, channels_first: bool) -> int:
-    """Where an axis of a Keras tensor stands in ONNX.
+    """Returns the axis in ONNX for an axis of a Keras tensor.
 
     Example:
         >>> [physical_axis(axis, 4, True) for axis in range(4)]
@@ -57,7 +57,7 @@ def physical_axis(axis: int, rank: int, channels_first: bool) -> int:
 
 
 def order(rank: int, channels_first: bool) -> list[int]:
-    """The axes of a Keras tensor in the order in which ONNX has them.
+    """Returns the axes of a Keras tensor in the order of the ONNX tensor.
 
     Example:
         >>> order(4, True)
@@ -73,5 +73,5 @@ def known_sizes(sizes: Shape) -> tuple[int, ...] | None:
 
 
 def arranged(shape: Shape, channels_first: bool) -> Shape:
-    """A shape in that order."""
+    """Returns a shape in the order of the ONNX tensor."""
     return tuple(shape[axis] for axis in order(len(shape), channels_first))

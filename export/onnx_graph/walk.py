@@ -1,10 +1,10 @@
-"""Walking the graph of a Keras model, and writing each of its operations in ONNX.
+"""A walk over the graph of a Keras model that writes each operation in ONNX.
 
 An operation is written by the first of these that works:
 
-1. a rule, for operations (`rules.py`);
-2. for a functional or Sequential model, its own graph;
-3. for a layer, or a model of one's own, the operations of which its `call` consists when it is given symbolic tensors;
+1. a rule for the operation (`rules.py`);
+2. the graph of a functional or Sequential model;
+3. the operations in the `call` of a layer or subclassed model, recorded with symbolic tensors;
 4. the graph that TensorFlow traces, converted by tf2onnx.
 """
 
@@ -25,15 +25,15 @@ from kerasconv.export.onnx_graph.values import Value
 
 
 class Walk:
-    """The walk through one model.
+    """A walk over one model.
 
     Args:
-        emit: Where to write.
+        emit: The emitter of the graph.
 
     Attributes:
-        outputs: What each layer gave, by name, in the order of the graph: the outermost layers only.
+        outputs: The outputs of the outermost layers by name, in the order of the graph.
         traced: The layers and operations that tf2onnx converted.
-        shares: Whether a layer was called more than once.
+        has_shared_layers: Whether a layer was called more than once.
     """
 
     def __init__(self, emit: Emitter):
@@ -41,11 +41,11 @@ class Walk:
         self._depth = 0
         self.outputs: dict[str, Value] = {}
         self.traced: list[str] = []
-        self.shares = False
+        self.has_shared_layers = False
         self._called: set[int] = set()
 
     def run(self, graph: Any, inputs: list[Any]) -> list[Any]:
-        """Returns what a functional model, or any `keras.Function`, makes of these inputs."""
+        """Writes a functional model or `keras.Function`, and returns its outputs."""
         self._depth += 1
         try:
             return structure.run_nodes(graph, inputs, self._node)
@@ -60,7 +60,7 @@ class Walk:
 
     def _operation(self, operation: Any, outputs: list[Any], args: Any, kwargs: dict[str, Any]) -> Any:
         is_layer = isinstance(operation, keras.Layer)
-        self.shares |= is_layer and id(operation) in self._called
+        self.has_shared_layers |= is_layer and id(operation) in self._called
         self._called.add(id(operation))
         with self._emit.scope(operation.name) if is_layer else nullcontext():
             try:
@@ -73,12 +73,12 @@ class Walk:
                     return self.run(graph, keras.tree.flatten(args))
                 if is_layer:
                     return self.expand(call_of(operation), args, kwargs)
-            except NoRuleError:  # nobody uses what has been written so far
+            except NoRuleError:  # nodes that were written so far are unused, and removed later
                 pass
             return self._trace(operation, args, kwargs)
 
     def expand(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """Writes the operations of which a call consists.
+        """Writes the operations that a call consists of.
 
         Raises:
             NoRuleError: If the call does not take symbolic tensors, or one of its operations has no rule.
@@ -94,7 +94,7 @@ class Walk:
         flat = keras.tree.flatten(results)
         if not all(isinstance(x, keras.KerasTensor) for x in flat):
             raise NoRuleError("a result that does not depend on the input")
-        copies = [keras.ops.copy(symbol) for symbol in symbols]  # Keras wants every input to lead to an output
+        copies = [keras.ops.copy(symbol) for symbol in symbols]  # Keras requires that every input leads to an output
         copy_of = {id(symbol): copied for symbol, copied in zip(symbols, copies, strict=True)}
         outputs = [copy_of.get(id(x), x) for x in flat]
         given = self.run(keras.Function(symbols, outputs + copies), values)

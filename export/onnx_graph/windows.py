@@ -1,7 +1,7 @@
-"""Convolution, pooling and padding as ONNX nodes: one emitter for every rank.
+"""Convolution, pooling and padding of every rank as ONNX nodes.
 
-The functions are called like those of `kerasconv.ops`, after the emitter and what Keras knows of the output. Where
-windows start and end is computed by `kerasconv.geometry`, with sizes that are not known as nodes of the graph.
+The functions take the emitter and the symbolic output of Keras, then the arguments of the functions in `kerasconv.ops`.
+`kerasconv.geometry` computes the positions of windows. Unknown sizes are nodes of the graph there.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Pads = Sequence[tuple[Any, Any]]
 
 
 @dataclass
-class Field:
-    """What windows slide over: an input with its channels at axis 1, where ONNX wants them."""
+class WindowInput:
+    """The input of a windowed operation, with its channels at axis 1 as ONNX requires."""
 
     emit: Emitter
     x: ir.Value
     sizes: tuple[Any, ...]
     channels: int | None
     dtype: str
-    last: bool
+    channels_last: bool
 
     @classmethod
-    def of(cls, emit: Emitter, value: Any, data_format: str | None) -> Field:
-        """The input of an operation with this data format."""
+    def of(cls, emit: Emitter, value: Any, data_format: str | None) -> WindowInput:
+        """Returns the input of an operation with this data format."""
         if not isinstance(value, Value):
             raise NoRuleError("a constant input")
         last = (data_format or keras.config.image_data_format()) == "channels_last"
         axes = range(1, value.rank - 1) if last else range(2, value.rank)
         channels = value.shape[-1 if last else 1]
-        # asked in this order, for sizes are read off what is there
+        # before `emit.sizes`, which reads sizes off the existing ONNX value
         x = emit.get(value, last)
         return cls(emit, x, tuple(emit.sizes(value, axes)), channels, value.dtype, last)
 
-    def result(self, made: ir.Value, out: keras.KerasTensor) -> Value:
-        """The output, for Keras."""
-        return self.emit.value(made, out, self.last)
+    def result(self, tensor: ir.Value, out: keras.KerasTensor) -> Value:
+        """Returns the output as a `Value` in the data format of the operation."""
+        return self.emit.value(tensor, out, self.channels_last)
 
     @property
     def rank(self) -> int:
@@ -71,18 +71,18 @@ def conv(
     flip_kernel: bool = False,
     algorithm: Any = "auto",
 ) -> Value:
-    """`Conv`, after a `Pad` where it cannot pad itself."""
+    """Writes `Conv`, after a `Pad` if the operator cannot pad as required."""
     _check_algorithm(algorithm)
-    field, w = Field.of(emit, inputs, data_format), to_array(kernel)
-    groups = 1 if field.channels is None else field.channels // w.shape[-2]
+    source, w = WindowInput.of(emit, inputs, data_format), to_array(kernel)
+    groups = 1 if source.channels is None else source.channels // w.shape[-2]
     window = geometry.window(
-        w.shape[:-2], field.sizes, strides=strides, padding=padding, dilation=dilation_rate, caller="conv"
+        w.shape[:-2], source.sizes, strides=strides, padding=padding, dilation=dilation_rate, caller="conv"
     )
     if padding_mode != "constant" or padding_value:
-        x, pads = extend(emit, field.x, window.pads, field.sizes, padding_mode, padding_value), _none(window)
+        x, pads = extend(emit, source.x, window.pads, source.sizes, padding_mode, padding_value), _none(window)
     else:
         uneven = emit.web and any(lo is not hi and lo != hi for lo, hi in window.pads)
-        x, pads = _padded_where(emit, field, window, uneven)
+        x, pads = _padded_if_needed(emit, source, window, uneven)
     y = emit(
         "Conv",
         x,
@@ -94,11 +94,11 @@ def conv(
         group=groups,
         kernel_shape=window.size,
     )
-    return field.result(y, out)
+    return source.result(y, out)
 
 
 def depthwise_conv(emit: Emitter, out: Any, inputs: Any, kernel: Any, *args: Any, **options: Any) -> Value:
-    """A `Conv` with a group per channel."""
+    """Writes a `Conv` with a group per channel."""
     w = to_array(kernel)
     return conv(emit, out, inputs, w.reshape(*w.shape[:-2], 1, -1), *args, **options)
 
@@ -117,7 +117,7 @@ def separable_conv(
     bias: Any = None,
     **options: Any,
 ) -> Value:
-    """Two `Conv`."""
+    """Writes two `Conv`."""
     data_format = data_format or keras.config.image_data_format()
     w = to_array(depthwise_kernel)
     shape = list(out.shape)
@@ -143,12 +143,12 @@ def conv_transpose(
     flip_kernel: bool = False,
     algorithm: Any = "auto",
 ) -> Value:
-    """`ConvTranspose`."""
+    """Writes `ConvTranspose`."""
     _check_algorithm(algorithm)
-    field, w = Field.of(emit, inputs, data_format), to_array(kernel)
+    source, w = WindowInput.of(emit, inputs, data_format), to_array(kernel)
     window, appended = geometry.transposed_window(
         w.shape[:-2],
-        field.rank,
+        source.rank,
         strides=strides,
         padding=padding,
         output_padding=output_padding,
@@ -158,7 +158,7 @@ def conv_transpose(
     fits = all(a < s for a, s in zip(appended, window.strides, strict=True))
     y = emit(
         "ConvTranspose",
-        field.x,
+        source.x,
         emit.constant(_to_onnx_kernel(w, flip_kernel), "kernel"),
         _bias(emit, bias) if fits else None,
         strides=window.strides,
@@ -168,12 +168,12 @@ def conv_transpose(
         group=groups,
         kernel_shape=window.size,
     )
-    if not fits:  # ONNX lengthens its output by less than the stride; these cells have seen nothing but the bias
+    if not fits:  # ONNX limits `output_padding` to less than the stride; the elements beyond are the bias
         y = extend(emit, y, [(0, a) for a in appended], None, "constant", 0.0)
         if bias is not None:
             b = to_array(bias)
-            y = emit("Add", y, b.reshape(1, -1, *[1] * field.rank))
-    return field.result(y, out)
+            y = emit("Add", y, b.reshape(1, -1, *[1] * source.rank))
+    return source.result(y, out)
 
 
 def max_pool(
@@ -191,11 +191,11 @@ def max_pool(
     ties: str = "first",
     algorithm: str = "auto",
 ) -> Any:
-    """`MaxPool`, whose indices are brought from ONNX' count, over the whole tensor, to ours, over each channel."""
-    field = Field.of(emit, inputs, data_format)
-    window = _pool_window(field, pool_size, strides, padding, dilation_rate, ceil_mode)
-    x, pads = _padded_where(emit, field, window, _too_wide(window), value=_lowest(field.dtype))
-    if return_indices and x is not field.x:
+    """Writes `MaxPool`. Its indices count over the whole tensor, and are converted to counts within a channel."""
+    source = WindowInput.of(emit, inputs, data_format)
+    window = _pool_window(source, pool_size, strides, padding, dilation_rate, ceil_mode)
+    x, pads = _padded_if_needed(emit, source, window, _too_wide(window), value=_lowest(source.dtype))
+    if return_indices and x is not source.x:
         raise NoRuleError("indices of maxima among pads that a MaxPool cannot add itself")
     options: dict[str, Any] = {
         "kernel_shape": window.size,
@@ -204,10 +204,10 @@ def max_pool(
         "dilations": window.dilation if max(window.dilation) > 1 else None,
     }
     if not return_indices:
-        return field.result(emit("MaxPool", x, **options), out)
+        return source.result(emit("MaxPool", x, **options), out)
     y, indices = emit("MaxPool", x, outputs=2, **options)
-    cells = emit("ReduceProd", sizes_tensor(emit, field.sizes), keepdims=1)
-    return field.result(y, out[0]), field.result(emit("Mod", indices, cells), out[1])
+    elements = emit("ReduceProd", sizes_tensor(emit, source.sizes), keepdims=1)
+    return source.result(y, out[0]), source.result(emit("Mod", indices, elements), out[1])
 
 
 def average_pool(
@@ -225,17 +225,17 @@ def average_pool(
     divisor_override: float | None = None,
     algorithm: str = "auto",
 ) -> Value:
-    """`AveragePool`, or where its versions fall short, sums of windows divided by what they counted."""
-    field = Field.of(emit, inputs, data_format)
-    window = _pool_window(field, pool_size, strides, padding, dilation_rate, ceil_mode)
-    x, pads = field.x, window.pads
-    if count_include_pad and divisor_override is None:  # pads are cells like others; what ceil_mode adds is not
-        declared = _pool_window(field, pool_size, strides, padding, dilation_rate, False).pads
+    """Writes `AveragePool`, or sums of windows divided by their counts if the operator does not suffice."""
+    source = WindowInput.of(emit, inputs, data_format)
+    window = _pool_window(source, pool_size, strides, padding, dilation_rate, ceil_mode)
+    x, pads = source.x, window.pads
+    if count_include_pad and divisor_override is None:  # padding counts, except what `ceil_mode` adds
+        declared = _pool_window(source, pool_size, strides, padding, dilation_rate, False).pads
         x = extend(emit, x, declared, None, "constant", 0.0)
         pads = tuple((0, hi - own) for (_, hi), (_, own) in zip(pads, declared, strict=True))
     dilated = max(window.dilation) > 1
     if not _known(pads) or _too_wide(window, pads) or (dilated and emit.opset < 19):
-        return field.result(_average_by_sums(emit, field, x, window, pads, divisor_override), out)
+        return source.result(_average_by_sums(emit, source, x, window, pads, divisor_override), out)
     y = emit(
         "AveragePool",
         x,
@@ -246,8 +246,8 @@ def average_pool(
         dilations=window.dilation if dilated else None,
     )
     if divisor_override is not None:
-        y = emit("Mul", y, np.asarray(math.prod(window.size) / divisor_override, field.dtype))
-    return field.result(y, out)
+        y = emit("Mul", y, np.asarray(math.prod(window.size) / divisor_override, source.dtype))
+    return source.result(y, out)
 
 
 def lp_pool(
@@ -264,14 +264,14 @@ def lp_pool(
     ceil_mode: bool = False,
     algorithm: str = "auto",
 ) -> Value:
-    """`LpPool`, whose norm is a whole number; with another one, sums of powers."""
-    field = Field.of(emit, inputs, data_format)
-    window = _pool_window(field, pool_size, strides, padding, dilation_rate, ceil_mode)
+    """Writes `LpPool` if the norm is an integer, or sums of powers otherwise."""
+    source = WindowInput.of(emit, inputs, data_format)
+    window = _pool_window(source, pool_size, strides, padding, dilation_rate, ceil_mode)
     plain = max(window.dilation) == 1 or emit.opset >= 18
     if plain and float(norm_type).is_integer() and _known(window.pads) and not _too_wide(window):
         y = emit(
             "LpPool",
-            field.x,
+            source.x,
             kernel_shape=window.size,
             strides=window.strides,
             pads=_flat(window.pads),
@@ -279,16 +279,16 @@ def lp_pool(
             p=int(norm_type),
         )
     else:
-        power = np.asarray(norm_type, field.dtype)
-        powers = emit("Pow", emit("Abs", field.x), power)
-        y = emit("Pow", _sums(emit, field, powers, window, window.pads), np.asarray(1 / power, field.dtype))
-    return field.result(y, out)
+        power = np.asarray(norm_type, source.dtype)
+        powers = emit("Pow", emit("Abs", source.x), power)
+        y = emit("Pow", _sums(emit, source, powers, window, window.pads), np.asarray(1 / power, source.dtype))
+    return source.result(y, out)
 
 
 def global_max_pool(
     emit: Emitter, out: Any, inputs: Any, data_format: str | None = None, keepdims: bool = False
 ) -> Value:
-    """`GlobalMaxPool`."""
+    """Writes `GlobalMaxPool`."""
     return global_pool(emit, out, inputs, "GlobalMaxPool", data_format, keepdims)
 
 
@@ -301,7 +301,7 @@ def global_average_pool(
     *,
     mask: Any = None,
 ) -> Value:
-    """`GlobalAveragePool`."""
+    """Writes `GlobalAveragePool`."""
     if mask is not None:
         raise NoRuleError("an average under a mask")
     return global_pool(emit, out, inputs, "GlobalAveragePool", data_format, keepdims)
@@ -310,30 +310,30 @@ def global_average_pool(
 def global_pool(
     emit: Emitter, out: Any, inputs: Any, op_type: str, data_format: str | None = None, keepdims: bool = False
 ) -> Value:
-    """One of ONNX' global poolings."""
-    field = Field.of(emit, inputs, data_format)
-    y = emit(op_type, field.x)
+    """Writes a global pooling operator of ONNX."""
+    source = WindowInput.of(emit, inputs, data_format)
+    y = emit(op_type, source.x)
     if keepdims:
-        return field.result(y, out)
+        return source.result(y, out)
     return emit.value(emit("Flatten", y, axis=1), out)
 
 
 def adaptive_average_pool(
     emit: Emitter, out: Any, inputs: Any, output_size: Any, data_format: str | None = None
 ) -> Value:
-    """`AveragePool` where the windows are of one size; else a product with the matrix of means, axis by axis."""
-    field = Field.of(emit, inputs, data_format)
-    window = _adaptive_window(field, output_size)
+    """Writes `AveragePool` for windows of equal size, or a product with an averaging matrix on each axis."""
+    source = WindowInput.of(emit, inputs, data_format)
+    window = _adaptive_window(source, output_size)
     if window.uniform:
         steps = [n // o for n, o in zip(window.sizes, window.positions, strict=True)]
-        return field.result(emit("AveragePool", field.x, kernel_shape=steps, strides=steps), out)
-    y = field.x
+        return source.result(emit("AveragePool", source.x, kernel_shape=steps, strides=steps), out)
+    y = source.x
     for axis, (n, o) in enumerate(zip(window.sizes, window.positions, strict=True)):
-        means = np.zeros((o, n), field.dtype)
-        for row, cells in zip(means, geometry.shares(n, o), strict=True):
-            row[cells.start : cells.stop] = 1 / len(cells)
-        y = _on_axis(emit, y, means, axis + 2, field.rank + 2)
-    return field.result(y, out)
+        means = np.zeros((o, n), source.dtype)
+        for row, span in zip(means, geometry.shares(n, o), strict=True):
+            row[span.start : span.stop] = 1 / len(span)
+        y = _on_axis(emit, y, means, axis + 2, source.rank + 2)
+    return source.result(y, out)
 
 
 def adaptive_max_pool(
@@ -346,21 +346,21 @@ def adaptive_max_pool(
     ties: str = "first",
     return_indices: bool = False,
 ) -> Value:
-    """`MaxPool` where the windows are of one size; else the maximum of the gathered cells, axis by axis."""
-    field = Field.of(emit, inputs, data_format)
-    window = _adaptive_window(field, output_size)
+    """Writes `MaxPool` for windows of equal size, or the maxima of gathered elements on each axis."""
+    source = WindowInput.of(emit, inputs, data_format)
+    window = _adaptive_window(source, output_size)
     if return_indices:
         raise NoRuleError("indices of maxima of adaptive windows")
     if window.uniform:
         steps = [n // o for n, o in zip(window.sizes, window.positions, strict=True)]
-        return field.result(emit("MaxPool", field.x, kernel_shape=steps, strides=steps), out)
-    y = field.x
+        return source.result(emit("MaxPool", source.x, kernel_shape=steps, strides=steps), out)
+    y = source.x
     for axis, (n, o) in enumerate(zip(window.sizes, window.positions, strict=True), start=2):
-        rows = [list(cells) for cells in geometry.shares(n, o)]
+        rows = [list(span) for span in geometry.shares(n, o)]
         longest = max(map(len, rows))
-        cells = np.array([row + row[:1] * (longest - len(row)) for row in rows], np.int64)
-        y = emit.reduce("ReduceMax", emit("Gather", y, cells, axis=axis), [axis + 1], False)
-    return field.result(y, out)
+        indices = np.array([row + row[:1] * (longest - len(row)) for row in rows], np.int64)
+        y = emit.reduce("ReduceMax", emit("Gather", y, indices, axis=axis), [axis + 1], False)
+    return source.result(y, out)
 
 
 def max_unpool(
@@ -375,47 +375,49 @@ def max_unpool(
     *,
     output_size: Any = None,
 ) -> Value:
-    """`MaxUnpool`, with indices that count over the whole tensor, as ONNX has them."""
-    field = Field.of(emit, inputs, data_format)
-    where = Field.of(emit, indices, data_format).x
+    """Writes `MaxUnpool`, with indices converted to counts over the whole tensor."""
+    source = WindowInput.of(emit, inputs, data_format)
+    where = WindowInput.of(emit, indices, data_format).x
     where = emit.cast(where, indices.dtype, "int64")
-    window = geometry.unpool_window(pool_size, field.rank, strides=strides, padding=padding, caller="max_unpool")
-    sizes = window.input(field.sizes) if output_size is None else tuple(output_size)
-    if field.channels is None:
+    window = geometry.unpool_window(pool_size, source.rank, strides=strides, padding=padding, caller="max_unpool")
+    sizes = window.input(source.sizes) if output_size is None else tuple(output_size)
+    if source.channels is None:
         raise NoRuleError("an unknown number of channels")
-    # What the pooling's last window hung over, in `ceil_mode`: without it ONNX Runtime wants a larger output.
+    # Without the overhang of the last window in `ceil_mode`, ONNX Runtime would require a larger output.
     pads = [
         (lo, max(hi, (n - 1) * step + k - lo - size) if isinstance(n, int) and isinstance(size, int) else hi)
-        for (lo, hi), n, step, k, size in zip(window.pads, field.sizes, window.strides, window.size, sizes, strict=True)
+        for (lo, hi), n, step, k, size in zip(
+            window.pads, source.sizes, window.strides, window.size, sizes, strict=True
+        )
     ]
-    shape = emit("Shape", field.x)
+    shape = emit("Shape", source.x)
     planes = emit("ReduceProd", emit("Slice", shape, [0], [2]), keepdims=0)
     plane = emit("Range", np.int64(0), planes, np.int64(1))
-    plane = emit("Reshape", plane, emit("Concat", emit("Slice", shape, [0], [2]), [1] * field.rank, axis=0))
-    cells = emit("ReduceProd", sizes_tensor(emit, sizes), keepdims=1)
+    plane = emit("Reshape", plane, emit("Concat", emit("Slice", shape, [0], [2]), [1] * source.rank, axis=0))
+    elements = emit("ReduceProd", sizes_tensor(emit, sizes), keepdims=1)
     y = emit(
         "MaxUnpool",
-        field.x,
-        emit("Add", where, emit("Mul", plane, cells)),
+        source.x,
+        emit("Add", where, emit("Mul", plane, elements)),
         emit("Concat", emit("Slice", shape, [0], [2]), sizes_tensor(emit, sizes), axis=0),
         kernel_shape=window.size,
         strides=window.strides,
         pads=_flat(pads),
     )
-    return field.result(y, out)
+    return source.result(y, out)
 
 
 def extend(
     emit: Emitter, x: ir.Value, pads: Pads, sizes: Sequence[Any] | None, mode: str, value: float, dtype: str = "float32"
 ) -> ir.Value:
-    """Cells added to the spatial axes of a tensor with its channels at axis 1."""
+    """Pads the spatial axes of a tensor with its channels at axis 1."""
     return pad_axes(emit, x, [(0, 0), (0, 0), *pads], [None, None, *(sizes or [])], mode, value, dtype)
 
 
 def pad_axes(
     emit: Emitter, x: ir.Value, pads: Pads, sizes: Sequence[Any], mode: str, value: Any, dtype: str = "float32"
 ) -> ir.Value:
-    """Cells added to any axes: `Pad`, or what it has no word for, pieced together from slices.
+    """Pads any axes, by `Pad` or, for modes that it lacks, by concatenating slices.
 
     Args:
         emit: The emitter.
@@ -423,7 +425,7 @@ def pad_axes(
         pads: A pair for each axis.
         sizes: The size of each axis that is padded; used by the modes `symmetric` and `circular` only.
         mode: As in `kerasconv.ops.pad`.
-        value: What the mode `constant` adds.
+        value: The padding value of the mode `constant`.
         dtype: The dtype of the tensor.
     """
     if all(geometry.is_zero(side) for pair in pads for side in pair):
@@ -446,58 +448,58 @@ def pad_axes(
     return x
 
 
-def _padded_where(
-    emit: Emitter, field: Field, window: geometry.Window, beforehand: bool, value: float = 0.0
+def _padded_if_needed(
+    emit: Emitter, source: WindowInput, window: geometry.Window, beforehand: bool, value: float = 0.0
 ) -> tuple[ir.Value, Pads]:
-    """The input, padded where the operator cannot do that itself; and the pads that are left to it."""
+    """Pads the input if the operator cannot, and returns it with the pads that are left to the operator."""
     if _known(window.pads) and not beforehand:
-        return field.x, window.pads
-    return extend(emit, field.x, window.pads, None, "constant", value, field.dtype), _none(window)
+        return source.x, window.pads
+    return extend(emit, source.x, window.pads, None, "constant", value, source.dtype), _none(window)
 
 
-def _sums(emit: Emitter, field: Field, x: ir.Value, window: geometry.Window, pads: Pads) -> ir.Value:
-    """The sum of each window, by a convolution with ones, a group per channel."""
-    if field.channels is None:
+def _sums(emit: Emitter, source: WindowInput, x: ir.Value, window: geometry.Window, pads: Pads) -> ir.Value:
+    """Writes the sum of each window, by a depthwise convolution with ones."""
+    if source.channels is None:
         raise NoRuleError("an unknown number of channels")
     x = extend(emit, x, pads, None, "constant", 0.0)
-    ones = np.ones((field.channels, 1, *window.size), field.dtype)
-    return emit("Conv", x, ones, strides=window.strides, dilations=window.dilation, group=field.channels)
+    ones = np.ones((source.channels, 1, *window.size), source.dtype)
+    return emit("Conv", x, ones, strides=window.strides, dilations=window.dilation, group=source.channels)
 
 
 def _average_by_sums(
-    emit: Emitter, field: Field, x: ir.Value, window: geometry.Window, pads: Pads, divisor: float | None
+    emit: Emitter, source: WindowInput, x: ir.Value, window: geometry.Window, pads: Pads, divisor: float | None
 ) -> ir.Value:
-    sums = _sums(emit, field, x, window, pads)
+    sums = _sums(emit, source, x, window, pads)
     if divisor is not None:
-        return emit("Div", sums, np.asarray(divisor, field.dtype))
+        return emit("Div", sums, np.asarray(divisor, source.dtype))
     if all(geometry.is_zero(side) for pair in pads for side in pair):
-        return emit("Div", sums, np.asarray(math.prod(window.size), field.dtype))
-    ones = emit("Add", emit("Mul", x, np.asarray(0, field.dtype)), np.asarray(1, field.dtype))
-    return emit("Div", sums, _sums(emit, field, ones, window, pads))
+        return emit("Div", sums, np.asarray(math.prod(window.size), source.dtype))
+    ones = emit("Add", emit("Mul", x, np.asarray(0, source.dtype)), np.asarray(1, source.dtype))
+    return emit("Div", sums, _sums(emit, source, ones, window, pads))
 
 
 def _on_axis(emit: Emitter, x: ir.Value, matrix: np.ndarray[Any, Any], axis: int, rank: int) -> ir.Value:
-    """`matrix` applied to every line of `x` along an axis."""
+    """Multiplies `x` by a matrix along an axis."""
     letters = "abcdef"[:rank]
     return emit("Einsum", x, matrix, equation=f"{letters},z{letters[axis]}->{letters.replace(letters[axis], 'z')}")
 
 
 def _pool_window(
-    field: Field, size: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool
+    source: WindowInput, size: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> geometry.Window:
     return geometry.pool_window(
-        size, field.sizes, strides=strides, padding=padding, dilation=dilation, ceil_mode=ceil_mode, caller="pooling"
+        size, source.sizes, strides=strides, padding=padding, dilation=dilation, ceil_mode=ceil_mode, caller="pooling"
     )
 
 
-def _adaptive_window(field: Field, output_size: Any) -> geometry.AdaptiveWindow:
-    if not all(isinstance(n, int) for n in field.sizes):
+def _adaptive_window(source: WindowInput, output_size: Any) -> geometry.AdaptiveWindow:
+    if not all(isinstance(n, int) for n in source.sizes):
         raise NoRuleError("adaptive pooling of unknown sizes")
-    return geometry.adaptive_window(output_size, field.sizes)
+    return geometry.adaptive_window(output_size, source.sizes)
 
 
 def _to_onnx_kernel(w: np.ndarray[Any, Any], flip: bool) -> np.ndarray[Any, Any]:
-    """`(*kernel, a, b)` as `(b, a, *kernel)`."""
+    """Transposes `(*kernel, a, b)` to `(b, a, *kernel)`."""
     rank = w.ndim - 2
     w = w.transpose(rank + 1, rank, *range(rank))
     return np.flip(w, tuple(range(2, rank + 2))) if flip else w
@@ -521,7 +523,7 @@ def _none(window: geometry.Window) -> Pads:
 
 
 def _too_wide(window: geometry.Window, pads: Pads | None = None) -> bool:
-    """Whether a pad is as wide as the undilated window, which ONNX Runtime refuses."""
+    """Returns whether a pad is as wide as the undilated window, which ONNX Runtime rejects."""
     pads = window.pads if pads is None else pads
     return any(isinstance(side, int) and side >= k for pair, k in zip(pads, window.size, strict=True) for side in pair)
 

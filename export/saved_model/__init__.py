@@ -1,4 +1,4 @@
-"""SavedModel: a folder that TensorFlow, TF Serving and Keras run without kerasconv."""
+"""Export to SavedModel, which TensorFlow, TF Serving and Keras run without kerasconv."""
 
 from kerasconv.export.saved_model.save import to_saved_model
 

@@ -1,4 +1,4 @@
-"""Whether the signatures of a SavedModel give what the model gives, in a process that does not know kerasconv."""
+"""Comparison of a SavedModel's signatures with the model, in a process without kerasconv."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SCRIPT = Path(export.__file__).with_name("run_saved_model.py")
 
 
 def check_endpoints(path: Path, endpoints: Sequence[Endpoint], tolerance: float) -> None:
-    """Runs the example of each signature.
+    """Runs the example of each signature and compares the outputs.
 
     Raises:
-        ExportError: If a signature cannot be run, or gives something else than expected.
+        ExportError: If a signature cannot be run, or its outputs differ from the expected ones.
     """
     if not endpoints:
         return
@@ -49,12 +49,12 @@ def _run(path: Path, endpoints: Sequence[Endpoint]) -> Arrays:
         if done.returncode:
             reason = (done.stderr.strip() or "no output").splitlines()[-1]
             raise ExportError(f"to_saved_model: the signatures must run. Received: {reason}")
-        with np.load(outputs_file, allow_pickle=True) as outputs:  # strings are objects
+        with np.load(outputs_file, allow_pickle=True) as outputs:  # strings are arrays of objects
             return dict(outputs)
 
 
 def _difference(actual: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> float:
-    """The largest difference, relative to the largest number. Infinite for another shape, string, NaN or infinity."""
+    """Returns the largest difference relative to the largest number, infinite for a different shape, string or NaN."""
     if actual.shape != expected.shape or expected.dtype == object:
         return 0.0 if np.array_equal(actual, expected) else np.inf
     found = parity.difference(actual, expected)

@@ -1,4 +1,4 @@
-"""Requests to TF Serving's HTTP interface, for people to copy: for each signature, by curl.
+"""Examples of requests to TF Serving's HTTP interface with curl, for each signature.
 
 Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/api_rest.md
 """
@@ -14,10 +14,10 @@ from kerasconv.export.saved_model.endpoints import Endpoint
 
 
 def requests(model: str, endpoint: Endpoint) -> str:
-    """A section of Markdown with the requests to one signature.
+    """Returns a section of Markdown with the requests to one signature.
 
     Args:
-        model: What the server calls the model.
+        model: The name of the model on the server.
         endpoint: The signature.
     """
     values = {name: _value(value) for name, value in endpoint.row.items()}
@@ -39,7 +39,7 @@ def _object(members: dict[str, str]) -> str:
 
 
 def _value(value: bytes | np.ndarray[Any, Any]) -> str:
-    """A photograph, or an array of such a size, filled by Python."""
+    """Returns a shell expression for a photograph, or for an array of this shape."""
     if isinstance(value, bytes):
         return """{"b64": "$(base64 < photo.jpg | tr -d '\\n')"}"""
     number = 0.5 if np.issubdtype(value.dtype, np.floating) else True if value.dtype == bool else 1

@@ -1,4 +1,4 @@
-"""Writing a SavedModel."""
+"""Export to SavedModel."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kerasconv.export.golden import check_numeric, golden_folder, save_golden
 from kerasconv.export.manifest import write_manifest
 from kerasconv.export.parity import ParityReport
 from kerasconv.export.saved_model import endpoints, serving
-from kerasconv.export.saved_model.finish import finish
 from kerasconv.export.saved_model.options import check_options
+from kerasconv.export.saved_model.postprocess import postprocess
 from kerasconv.export.saved_model.replay import check_endpoints
 from kerasconv.export.saved_model.warmup import WARMUP_FILE, save_warmup
-from kerasconv.export.signature import Signature, signature
+from kerasconv.export.signature import Signature, signature_of
 from kerasconv.export.verify import verify
 from kerasconv.files import place, staged
 from kerasconv.preprocessing import Preprocessing
@@ -62,7 +62,7 @@ def to_saved_model(
 
     With a `version`, the SavedModel is the folder `path/VERSION`, as TF Serving wants it, and beside it stand
     `models.config`, `batching_parameters.txt` and `monitoring.config`, unless they exist, and a `README.md` with the
-    commands to serve the model and to ask it.
+    commands to serve the model and to query it.
 
     Args:
         model: A model that has been built.
@@ -83,7 +83,7 @@ def to_saved_model(
         TypeError: If `model` is no Keras model, or an option has the wrong type.
         ValueError: If the model has not been built, or an option does not fit it.
         FileExistsError: If something stands at `path`, without `overwrite`, or the version exists.
-        ExportError: If a signature does not give what the model gives. Nothing is written then.
+        ExportError: If the outputs of a signature differ from those of the model. Nothing is written in that case.
 
     Example:
         >>> import kerasconv, tempfile
@@ -92,20 +92,20 @@ def to_saved_model(
         >>> report.passed
         True
     """
-    served = signature(model, "to_saved_model")
-    check_numeric(served, "to_saved_model")
-    check_options(served, labels, preprocessing, features)
+    signature = signature_of(model, "to_saved_model")
+    check_numeric(signature, "to_saved_model")
+    check_options(signature, labels, preprocessing, features)
     place(path, "to_saved_model")
     target = serving.target(Path(path), version, overwrite=overwrite)
     with staged(target, overwrite=overwrite, caller="to_saved_model") as stage, tempfile.TemporaryDirectory() as folder:
         table = _table(labels, Path(folder)) if labels else None
-        written = list(_endpoints(served, labels, table, preprocessing, features))
+        written = list(_endpoints(signature, labels, table, preprocessing, features))
         _write(model, written, table, stage)
-        finish(stage, served)
+        postprocess(stage, signature)
         if preprocessing:
             _save_preprocessing(preprocessing, stage / "assets" / "preprocessing.json")
         save_warmup(written, stage / WARMUP_FILE)
-        save_golden(served, golden_folder(stage))
+        save_golden(signature, golden_folder(stage))
         check_endpoints(stage, written[1:], tolerance)
         report = verify(
             stage, model, batch_sizes=(), edge_inputs=False, runtimes=["savedmodel"], tolerance=tolerance
@@ -118,7 +118,7 @@ def to_saved_model(
 
 
 def _table(labels: Sequence[str], folder: Path) -> tf.lookup.StaticHashTable:
-    """From the number of a class to its label. The table's file becomes an asset of the SavedModel."""
+    """Returns a table from the index of a class to its label. Its file becomes an asset of the SavedModel."""
     file = folder / "labels.txt"
     file.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
     lines = tf.lookup.TextFileInitializer(
@@ -128,21 +128,21 @@ def _table(labels: Sequence[str], folder: Path) -> tf.lookup.StaticHashTable:
 
 
 def _endpoints(
-    served: Signature,
+    signature: Signature,
     labels: Sequence[str] | None,
     table: tf.lookup.StaticHashTable | None,
     preprocessing: Preprocessing | None,
     features: Sequence[str] | None,
 ) -> Iterator[endpoints.Endpoint]:
-    """The signatures that were asked for, `serving_default` first."""
-    forward = endpoints.forward(served)
-    yield endpoints.serving_default(served, forward)
+    """Yields the requested signatures, `serving_default` first."""
+    forward = endpoints.forward(signature)
+    yield endpoints.serving_default(signature, forward)
     if preprocessing:
-        yield endpoints.serving_bytes(served, forward, preprocessing)
+        yield endpoints.serving_bytes(signature, forward, preprocessing)
     if labels:
-        yield endpoints.classify(served, forward, labels, table, preprocessing)
+        yield endpoints.classify(signature, forward, labels, table, preprocessing)
     if features:
-        yield endpoints.features(served, features)
+        yield endpoints.features(signature, features)
 
 
 def _write(
@@ -153,7 +153,7 @@ def _write(
         if resource is not None:
             archive.track(resource)
     for kind in ("variables", "trainable_variables", "non_trainable_variables"):
-        # As TensorFlow's, which the signatures hold too; Keras' own would be written a second time.
+        # TensorFlow's variables, which the signatures hold too. Keras' own would be written a second time.
         archive.add_variable_collection(kind, [variable.value for variable in getattr(model, kind)])
     for endpoint in written:
         name = "serve" if endpoint.name == "serving_default" else endpoint.name  # the first also becomes the default

@@ -1,4 +1,4 @@
-"""TF Serving's layout: a folder of numbered versions, and beside them what the server reads and what a person reads.
+"""TF Serving's layout: a folder of numbered versions, with the server's configuration and a README.
 
 Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/serving_config.md and `api_rest.md`.
 """
@@ -96,11 +96,11 @@ $requests"""
 
 
 def target(path: Path, version: Any, *, overwrite: bool) -> Path:
-    """Where a SavedModel shall stand: at `path`, or in the folder of a new version.
+    """Returns the folder for a SavedModel: `path` itself, or the folder of a new version in it.
 
     Raises:
-        ValueError: If `version` is none, is to replace something, or the folder's name cannot be a model's name.
-        FileExistsError: If versions would be replaced, or something else than versions stands at `path`.
+        ValueError: If `version` is malformed or given with `overwrite`, or the folder's name cannot be a model's name.
+        FileExistsError: If a version would be replaced, or `path` is not a folder of versions.
     """
     existing = _versions(path)
     if version is None:
@@ -139,13 +139,13 @@ def target(path: Path, version: Any, *, overwrite: bool) -> Path:
 
 
 def _versions(path: Path) -> list[int]:
-    """The versions in a folder."""
+    """Returns the versions in a folder."""
     names = [child.name for child in path.iterdir()] if path.is_dir() else []
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
 def save_beside(folder: Path, endpoints: Sequence[Endpoint]) -> None:
-    """Writes what stands beside a version: configuration where it is missing, and the README of this version."""
+    """Writes the files beside a version: missing configuration files, and the README of this version."""
     path, names = folder.parent, {"name": folder.parent.name}
     for file, text in _CONFIGS.items():
         if not (path / file).exists():

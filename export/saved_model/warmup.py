@@ -1,8 +1,8 @@
-"""Warm-up records: requests that TF Serving runs when it has loaded a model, before it says that it is ready.
+"""Warm-up records: requests that TF Serving runs after loading a model, before it reports that it is ready.
 
 A record is a `PredictionLog` of TF Serving's API, a protocol buffer. Its package `tensorflow-serving-api` pins other
-versions of protobuf than TensorFlow, and every field that a record needs is a message, a string or bytes, which are all
-written alike: the number of the field, the length, the content. So they are written here.
+versions of protobuf than TensorFlow, so this module encodes the records itself. Every field that they need is a
+message, a string or bytes, which have the same encoding: the number of the field, the length, the content.
 
 Source: `prediction_log.proto`, `predict.proto`, `classification.proto`, `input.proto` and `model.proto` in
 https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis.
@@ -29,7 +29,7 @@ def save_warmup(endpoints: Iterable[Endpoint], file: Path) -> None:
 
 
 def _prediction_log(endpoint: Endpoint) -> bytes:
-    """The `PredictionLog` of a request."""
+    """Returns the `PredictionLog` of a request."""
     model_spec = _field(1, _field(3, endpoint.name.encode()))  # ModelSpec.signature_name
     if endpoint.name == "classify":
         (examples,) = endpoint.example.values()
@@ -42,10 +42,10 @@ def _prediction_log(endpoint: Endpoint) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of a protocol buffer that has a length."""
+    """Encodes a length-delimited field of a protocol buffer."""
     return bytes([number << 3 | 2]) + _varint(len(content)) + content
 
 
 def _varint(n: int) -> bytes:
-    """A number in groups of seven bits, the lowest first; the eighth bit says that another group follows."""
+    """Encodes a number in groups of seven bits, lowest first. The eighth bit is set if another group follows."""
     return bytes([n]) if n < 0x80 else bytes([n & 0x7F | 0x80]) + _varint(n >> 7)

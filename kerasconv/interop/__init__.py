@@ -1,4 +1,4 @@
-"""Ways between houses: stock Keras, kerasconv and PyTorch."""
+"""Conversion between stock Keras, kerasconv and PyTorch."""
 
 from kerasconv.interop.convert import convert_model
 from kerasconv.interop.plan import Conversion, ConversionReport, conversion_report

@@ -1,8 +1,8 @@
-"""The layers of a model in the order in which it applies them, and how the features that reach them are ordered.
+"""The layers of a model in the order in which it applies them, and the order of the features in their inputs.
 
-Keras keeps the channels of a feature map last, PyTorch first. So after `Flatten` the same features come in another
-order, and the weights of the layer that reads them must be reordered. Whether they come from a feature map is followed
-through the graph of the model.
+Keras has the channels of a feature map last, PyTorch first. After `Flatten` the features are therefore in a different
+order, and the weights of the next layer must be reordered. This module follows feature maps through the graph of the
+model to find such layers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kerasconv import structure
 from kerasconv.interop.layouts import Shape
 
 _UNKNOWN: Shape = (-1,)
-"""In the place of the shape that was flattened: some shape was, but how the features are ordered is not known."""
+"""Stands for a flattened shape if the order of the features is not known."""
 
 _KEEP_ORDER = (
     keras.layers.Activation,
@@ -45,12 +45,12 @@ _CHANNELS_LAST_IN_TORCH = (
 
 @dataclass(frozen=True)
 class _Features:
-    """What is known of a tensor on its way through the model.
+    """The known properties of a tensor in the model.
 
     Attributes:
-        channels: Where Keras has the channels: `"channels_last"` or `"channels_first"`; `"as_torch"` if PyTorch has the
-            axes in the same order; empty if nothing has told yet.
-        flattened: The feature map, channels last, that was flattened to this; `None` if none was.
+        channels: The data format in Keras, `"channels_last"` or `"channels_first"`; `"as_torch"` if PyTorch has the
+            axes in the same order; empty if it is not known.
+        flattened: The shape that was flattened to this tensor, channels last; `None` if none was.
     """
 
     channels: str = ""
@@ -62,10 +62,10 @@ class Applied:
     """A layer with weights of its own.
 
     Attributes:
-        path: Where it stands in the model.
+        path: The path of the layer in the model.
         layer: The layer.
-        flattened: The feature map, channels last, whose cells are its features; `None` if they are ordered alike in
-            Keras and PyTorch.
+        flattened: The shape that was flattened to its features, channels last; `None` if the features have the same
+            order in Keras and PyTorch.
     """
 
     path: str
@@ -74,18 +74,18 @@ class Applied:
 
 
 def applied(model: keras.Model, flattened: Mapping[str, Shape | None], caller: str) -> list[Applied]:
-    """The layers with weights, each once, where the model first applies it.
+    """Returns the layers with weights in the order in which the model first applies them.
 
-    Inside layers and models that have no graph the order is that of their attributes.
+    Sub-layers of layers and models without a graph are in the order of their attributes.
 
     Args:
         model: The model.
-        flattened: By path, what `Applied.flattened` shall be, where it cannot be found out.
-        caller: Who asks, for the error message.
+        flattened: The values of `Applied.flattened` by path, for layers where it cannot be inferred.
+        caller: The name of the public function, for error messages.
 
     Raises:
-        ValueError: If `flattened` names what is no such layer, or the order of the features that reach a layer is not
-            known.
+        ValueError: If `flattened` names something other than such a layer, or the order of the features of a layer is
+            not known.
     """
     trace = _Trace(model)
     paths = [found.path for found in trace.found]
@@ -106,7 +106,7 @@ def applied(model: keras.Model, flattened: Mapping[str, Shape | None], caller: s
 
 
 class _Trace:
-    """Follows what is known of the tensors through a model."""
+    """A walk over a model that follows the properties of its tensors."""
 
     def __init__(self, model: keras.Model):
         self.found: list[Applied] = []
@@ -158,7 +158,7 @@ class _Trace:
 
 
 def _flattened(layer: Any, features: _Features) -> _Features:
-    """After `Flatten`, or a `Reshape` that may do the same."""
+    """Returns the properties of the output of `Flatten`, or of a `Reshape` that may do the same."""
     target = getattr(layer, "target_shape", (-1,))
     shape = _input_shape(layer)
     if len(target) > 1:
@@ -177,9 +177,9 @@ def _flattened(layer: Any, features: _Features) -> _Features:
 
 
 def _input_shape(layer: Any) -> Shape | None:
-    """The shape without the batch of what a layer was first called on."""
+    """Returns the shape of the first input of a layer, without the batch."""
     try:
         return tuple(layer.input.shape[1:])
-    except AttributeError:  # it stands in no graph
+    except AttributeError:  # it is not in a graph
         config = layer.get_build_config()
         return None if config is None else tuple(config["input_shape"][1:])

@@ -1,8 +1,8 @@
-"""Which layer of stock Keras is the counterpart of which of ours, and with which configuration.
+"""Counterparts of our layers in stock Keras, and of stock layers in ours, with their configurations.
 
-No table: a counterpart has the same name, and our classes subclass the stock ones. What stock Keras cannot say shows
-when one of our layers is described in its words. So a new layer, or a new option of one, is known here without a line
-more. Only padding takes a few: what no word of Keras means, a layer in front can do.
+There is no table: a counterpart has the same name, and our classes derive from the stock ones. Comparing the
+configurations of both classes shows the options that stock Keras lacks, so new layers and options need no code here.
+Only padding does: a layer before the counterpart can pad as no option of stock Keras does.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ import keras
 
 import kerasconv.layers
 from kerasconv import geometry
-from kerasconv.interop.remake import config_of, reason, remake
+from kerasconv.interop.rebuild import config_of, reason, rebuild
 
-House = Literal["kerasconv", "keras"]
-"""Whose layers."""
+Library = Literal["kerasconv", "keras"]
+"""The library whose layers are used."""
 
 _AVERAGE = (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
-_SAID_BY_PADS = {"ceil_mode", "count_include_pad"}
+_EXPRESSED_BY_PADS = {"ceil_mode", "count_include_pad"}
 
 
 class NotConvertibleError(ValueError):
-    """A layer cannot be converted; the message says why."""
+    """Raised if a layer cannot be converted. The message has the reason."""
 
 
-def counterpart(layer: keras.Layer, to: House) -> tuple[keras.Layer, ...]:
-    """The layers that take the place of `layer` in the house `to`, unbuilt, in the order in which they are applied.
+def counterpart(layer: keras.Layer, to: Library) -> tuple[keras.Layer, ...]:
+    """Returns the unbuilt layers of the library `to` that replace a layer, in the order in which they are applied.
 
-    The last one has the name and the weights of `layer`; before it there may be one that pads. There are none if
-    `layer` can stay as it is.
+    The last one has the name and the weights of `layer`. A padding layer may come before it. The tuple is empty if
+    `layer` is not replaced.
 
     Raises:
-        NotConvertibleError: If `layer` is ours, and stock Keras has nothing that does the same.
+        NotConvertibleError: If `layer` is ours and has no equivalent in stock Keras.
     """
     kind = type(layer)
     ours, stock = getattr(kerasconv.layers, kind.__name__, None), getattr(keras.layers, kind.__name__, None)
     if to == "kerasconv" and kind is stock and isinstance(ours, type) and issubclass(ours, stock):
-        # Our layers pass a mask on where stock Keras drops it, which the layers behind it would notice.
+        # Our layers propagate a mask that stock Keras drops, which would change the layers after them.
         masks = {"propagate_mask": False} if hasattr(ours, "propagate_mask") else {}
-        return (remake(ours, config_of(layer) | masks, layer),)
+        return (rebuild(ours, config_of(layer) | masks, layer),)
     if to == "keras" and kind is ours:
         if stock is None or not issubclass(ours, stock):
             raise NotConvertibleError(f"stock Keras must have a layer of this name. Received: {kind.__name__}.")
-        return _in_stock_words(layer, stock)
+        return _to_stock(layer, stock)
     return ()
 
 
-def _in_stock_words(layer: Any, stock: type[keras.Layer]) -> tuple[keras.Layer, ...]:
-    config = config_of(layer, stock)  # what the stock layer knows of, and no more
+def _to_stock(layer: Any, stock: type[keras.Layer]) -> tuple[keras.Layer, ...]:
+    config = config_of(layer, stock)  # options of the stock layer only
     faults, word, pads = [], None, None
-    if isinstance(_default(stock, "padding"), str):  # the others are layers that pad: their padding is always numbers
+    if isinstance(_default(stock, "padding"), str):  # not in padding layers, whose padding is numbers
         pads = _pads(layer)
-        word = _padding_word(layer, pads)
+        word = _padding_string(layer, pads)
         config["padding"] = word or "valid"
         if word is None and pads is None and not isinstance(layer.padding, str):
             faults.append(f"stock Keras pads by words such as 'valid' and 'same'. Received: padding={layer.padding}.")
-    faults = [*_foreign_options(layer, config, said=set() if pads is None else _SAID_BY_PADS), *faults]
+    faults = [*_foreign_options(layer, config, expressed=set() if pads is None else _EXPRESSED_BY_PADS), *faults]
     if not faults:
         try:
-            new = remake(stock, config, layer)
+            new = rebuild(stock, config, layer)
         except (TypeError, ValueError) as error:
             faults.append(f"stock Keras must take its arguments. It raises {reason(error)}")
     if faults:
@@ -75,23 +75,23 @@ def _in_stock_words(layer: Any, stock: type[keras.Layer]) -> tuple[keras.Layer, 
     return (_zeros(layer, pads), new) if zeros_count else (_padded_pool(layer, new, pads),)
 
 
-def _foreign_options(layer: keras.Layer, config: dict[str, Any], said: set[str]) -> Iterator[str]:
-    """A line for each option that is ours alone and does not have the value that it has when it is not given.
+def _foreign_options(layer: keras.Layer, config: dict[str, Any], expressed: set[str]) -> Iterator[str]:
+    """Yields a message for each option that stock Keras lacks and that differs from its default.
 
-    But for those that are said otherwise.
+    Options in `expressed` are expressed by pads, and skipped.
     """
-    plain = config_of(remake(type(layer), config, layer))
+    plain = config_of(rebuild(type(layer), config, layer))
     for name, value in config_of(layer).items():
-        # The name of an algorithm says how to compute, not what. An algorithm of the user's own may say anything.
+        # The built-in algorithms have the same results. One of the user's own may compute anything.
         harmless = (name == "algorithm" and isinstance(value, str)) or (name == "propagate_mask" and not value)
-        if name not in config and name not in said and value != plain[name] and not harmless:
+        if name not in config and name not in expressed and value != plain[name] and not harmless:
             yield f"stock Keras has no {name} but {plain[name]!r}. Received: {name}={value!r}."
 
 
 def _pads(layer: Any) -> geometry.Pads | None:
-    """The cells that a layer adds, whatever the size of the input; `None` if they depend on it, or it is transposed.
+    """Returns the pads of a layer; `None` if they depend on the input's size, or the layer is transposed.
 
-    Those that `ceil_mode` may add are all among them: where they make no window whole they change nothing.
+    All pads that `ceil_mode` may add are included. Those that complete no window have no effect.
     """
     pads, strides = layer.padding, layer.strides
     if isinstance(layer, _TRANSPOSED):
@@ -109,10 +109,10 @@ def _pads(layer: Any) -> geometry.Pads | None:
     return pads
 
 
-def _padding_word(layer: Any, pads: geometry.Pads | None) -> str | None:
-    """The word that means what the layer's padding means, whatever the size of the input."""
+def _padding_string(layer: Any, pads: geometry.Pads | None) -> str | None:
+    """Returns the stock padding string equivalent to the layer's padding for inputs of any size, or `None`."""
     size = _size(layer)
-    if isinstance(layer.padding, str) and not any(getattr(layer, option, False) for option in _SAID_BY_PADS):
+    if isinstance(layer.padding, str) and not any(getattr(layer, option, False) for option in _EXPRESSED_BY_PADS):
         return layer.padding
     if isinstance(layer, _TRANSPOSED):
         options = {"strides": layer.strides, "dilation": layer.dilation_rate, "output_padding": layer.output_padding}
@@ -122,7 +122,7 @@ def _padding_word(layer: Any, pads: geometry.Pads | None) -> str | None:
     if pads == ((0, 0),) * len(size):
         return "valid"
     same = geometry.window(size, (None,) * len(size), padding="same", dilation=layer.dilation_rate).pads
-    strided = set(layer.strides) != {1}  # then "same" depends on the input
+    strided = set(layer.strides) != {1}  # in which case "same" depends on the input
     return "same" if pads == same and not strided and not getattr(layer, "count_include_pad", False) else None
 
 
@@ -131,14 +131,14 @@ def _size(layer: Any) -> tuple[int, ...]:
 
 
 def _zeros(layer: Any, pads: geometry.Pads) -> keras.Layer:
-    """The layer that pads for a convolution, or for a mean in which zeros count."""
+    """Returns the padding layer for a convolution, or for an average that counts zeros."""
     pad = getattr(keras.layers, f"ZeroPadding{len(pads)}D")
     padding = pads if len(pads) > 1 else pads[0]
     return pad(padding, data_format=layer.data_format, dtype=layer.dtype_policy, name=f"{layer.name}_pad")
 
 
 def _padded_pool(layer: Any, pool: keras.Layer, pads: geometry.Pads) -> keras.Layer:
-    """A pooling that pads first, as one layer: a model, since what it pads with is no zero, or is not to count."""
+    """Returns a model that pads and pools, for padding that is not zero or does not count."""
     around = [(0, 0), *pads, (0, 0)] if layer.data_format == "channels_last" else [(0, 0), (0, 0), *pads]
     x = keras.Input((None,) * (len(pads) + 1), dtype=layer.compute_dtype)
     if isinstance(layer, _AVERAGE):

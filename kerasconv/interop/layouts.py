@@ -1,7 +1,7 @@
-"""How the weights of a Keras layer lie in the PyTorch module that does the same.
+"""Layouts of the weights of Keras layers in the equivalent PyTorch modules.
 
-A layout is written once, as steps from Keras to PyTorch; the way back undoes them in reverse. PyTorch has the channels
-first, and in a kernel the output channels before the input channels:
+A layout is a list of steps from Keras to PyTorch. The conversion to Keras undoes them in reverse. PyTorch has the
+channels first, and in a kernel the output channels before the input channels:
 
 | layer | Keras | PyTorch |
 |---|---|---|
@@ -10,8 +10,8 @@ first, and in a kernel the output channels before the input channels:
 | depthwise convolution | `(*kernel, in, multiplier)` | `(in * multiplier, 1, *kernel)`, with `groups=in` |
 | dense | `(in, out)` | `(out, in)` |
 
-A separable convolution is two modules there. Where a feature map was flattened, Keras counts the features cell by cell
-and PyTorch channel by channel: what follows has its features in another order.
+A separable convolution is two modules in PyTorch. When a feature map is flattened, Keras orders the features by
+position and PyTorch by channel, so the weights of the next layer must be reordered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Transpose(NamedTuple):
-    """Other axes first."""
+    """A permutation of the axes."""
 
     axes: tuple[int, ...]
 
@@ -45,7 +45,7 @@ class Transpose(NamedTuple):
 
 
 class Reshape(NamedTuple):
-    """The same numbers in another shape."""
+    """A change of shape."""
 
     before: Shape
     after: Shape
@@ -59,8 +59,8 @@ class Reshape(NamedTuple):
         return x.reshape(self.before)
 
 
-class Mirror(NamedTuple):
-    """Axes turned round, which is its own reverse."""
+class Flip(NamedTuple):
+    """A reversal of axes, which is its own inverse."""
 
     axes: tuple[int, ...]
 
@@ -73,18 +73,19 @@ class Mirror(NamedTuple):
         return self.do(x)
 
 
-Steps: TypeAlias = tuple[Transpose | Reshape | Mirror, ...]
+Steps: TypeAlias = tuple[Transpose | Reshape | Flip, ...]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A tensor of a PyTorch module, and where its numbers stand in the Keras layer.
+    """A tensor of a PyTorch module, and its counterpart in the Keras layer.
 
     Attributes:
-        variable: The variable of the layer; `None` if the layer does without, as if it were `neutral` throughout.
+        variable: The variable of the layer; `None` if the layer has none, which is the same as one filled with
+            `neutral`.
         shape: The tensor's shape in PyTorch.
-        steps: From the variable to the tensor.
-        neutral: See `variable`.
+        steps: The steps from the variable to the tensor.
+        neutral: The value that has no effect; see `variable`.
     """
 
     variable: keras.Variable | None
@@ -93,7 +94,7 @@ class Parameter:
     neutral: Any = None
 
     def to_torch(self) -> Array:
-        """The tensor."""
+        """Returns the tensor for PyTorch."""
         if self.variable is None:
             return np.broadcast_to(self.neutral, self.shape).copy()
         x = keras.ops.convert_to_numpy(self.variable)
@@ -102,23 +103,23 @@ class Parameter:
         return np.ascontiguousarray(x)
 
     def to_keras(self, x: Array) -> Array:
-        """What the variable must hold for the tensor to be `x`."""
+        """Converts a tensor of PyTorch to the value of the variable."""
         for step in reversed(self.steps):
             x = step.undo(x)
         return x
 
 
 def parameters(layer: keras.Layer, flattened: Shape | None) -> dict[str, Parameter] | None:
-    """The tensors of the module, or of the two modules, that do in PyTorch what a layer does in Keras.
+    """Returns the tensors of the PyTorch module, or of the two modules, equivalent to a layer.
 
     Args:
         layer: A layer that has been built.
-        flattened: The shape, without the batch and with the channels last, that was flattened to the layer's features;
-            `None` if they are in the same order on both sides.
+        flattened: The shape that was flattened to the layer's features, without the batch and with the channels last;
+            `None` if the features have the same order in both.
 
     Returns:
-        The tensors by their names in the module; of a separable convolution in the modules `depthwise` and `pointwise`.
-        `None` if no layout is known for all of the layer's weights.
+        The tensors by name, with the prefixes `depthwise` and `pointwise` for a separable convolution. `None` if there
+        is no layout for one of the layer's weights.
     """
     weights = {weight.name: weight for weight in structure.own_weights(layer)}
     layout = next((layout for kinds, layout in _LAYOUTS if isinstance(layer, kinds)), None)
@@ -128,7 +129,7 @@ def parameters(layer: keras.Layer, flattened: Shape | None) -> dict[str, Paramet
 
 
 def channel_axis(layer: Any) -> int | None:
-    """The axis of the channels in the output of a layer; `None` if PyTorch has the axes in the same order."""
+    """Returns the axis of the channels in a layer's output; `None` if PyTorch has the axes in the same order."""
     if getattr(layer, "data_format", None) == "channels_last":
         return -1
     norms = (keras.layers.BatchNormalization, keras.layers.GroupNormalization)
@@ -136,17 +137,17 @@ def channel_axis(layer: Any) -> int | None:
 
 
 def channels_first(flattened: Shape) -> Steps:
-    """From features counted cell by cell to features counted channel by channel."""
+    """Returns the steps from features ordered by position to features ordered by channel."""
     *size, channels = flattened
-    cells = (int(np.prod(flattened)),)
+    flat = (int(np.prod(flattened)),)
     axes = (len(size), *range(len(size)))
-    return Reshape(cells, flattened), Transpose(axes), Reshape((channels, *size), cells)
+    return Reshape(flat, flattened), Transpose(axes), Reshape((channels, *size), flat)
 
 
 _Weights: TypeAlias = dict[str, keras.Variable]
 
 
-def _parameter(variable: keras.Variable, *steps: Transpose | Reshape | Mirror) -> Parameter:
+def _parameter(variable: keras.Variable, *steps: Transpose | Reshape | Flip) -> Parameter:
     shape = np.empty(variable.shape, "bool")
     for step in steps:
         shape = step.do(shape)
@@ -158,18 +159,18 @@ def _optional(weights: _Weights, name: str, torch_name: str, *steps: Any) -> dic
 
 
 def _kernel(layer: Any, kernel: keras.Variable) -> Steps:
-    """Of a convolution, plain or transposed: the last two axes first, in reverse."""
+    """Returns the steps for a plain or transposed convolution: the last two axes first, in reverse order."""
     rank = len(kernel.shape) - 2
-    mirror = (Mirror(tuple(range(rank))),) if getattr(layer, "flip_kernel", False) else ()
-    return *mirror, Transpose((rank + 1, rank, *range(rank)))
+    flip = (Flip(tuple(range(rank))),) if getattr(layer, "flip_kernel", False) else ()
+    return *flip, Transpose((rank + 1, rank, *range(rank)))
 
 
 def _depthwise_kernel(layer: Any, kernel: keras.Variable) -> Steps:
     *size, channels, multiplier = kernel.shape
     rank = len(size)
-    mirror = (Mirror(tuple(range(rank))),) if getattr(layer, "flip_kernel", False) else ()
+    flip = (Flip(tuple(range(rank))),) if getattr(layer, "flip_kernel", False) else ()
     first = Transpose((rank, rank + 1, *range(rank)))
-    return *mirror, first, Reshape((channels, multiplier, *size), (channels * multiplier, 1, *size))
+    return *flip, first, Reshape((channels, multiplier, *size), (channels * multiplier, 1, *size))
 
 
 def _convolution(layer: Any, weights: _Weights, flattened: Shape | None) -> dict[str, Parameter]:
@@ -204,7 +205,7 @@ def _dense(layer: Any, weights: _Weights, flattened: Shape | None) -> dict[str, 
 
 
 def _scaled(layer: Any, weights: _Weights, flattened: Shape | None) -> dict[str, Parameter]:
-    """Scale and shift, which PyTorch has both or not at all."""
+    """Returns scale and shift. PyTorch has both of them or none."""
     steps = () if flattened is None else channels_first(flattened)
     names = {"weight": ("gamma", 1.0), "bias": ("beta", 0.0)}
     present = [weights[name] for name, _ in names.values() if name in weights]

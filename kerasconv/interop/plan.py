@@ -1,4 +1,4 @@
-"""What a conversion does to each layer of a model, and what it cannot do; found out before anything is converted."""
+"""The plan of a conversion: the new layer for each layer of a model, and the layers that cannot be converted."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import keras
 
 from kerasconv import structure
-from kerasconv.interop.counterparts import House, NotConvertibleError, counterpart
-from kerasconv.interop.remake import config_of, reason, remake
+from kerasconv.interop.counterparts import Library, NotConvertibleError, counterpart
+from kerasconv.interop.rebuild import config_of, reason, rebuild
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What becomes of one layer.
+    """The conversion of one layer.
 
     Attributes:
-        path: Where it stands in the model.
-        before: Its class.
-        after: The class of its copy, the same if it stays what it is; `None` if it cannot be converted. Of
-            a padded pooling that stock Keras has no word for it is a small model.
-        problem: Why it cannot be converted, else empty.
-        pad: The class of a layer that pads in front of the copy, if there is one.
+        path: The path of the layer in the model.
+        before: The class of the layer.
+        after: The class of its copy; `None` if the layer cannot be converted. A padded pooling without a counterpart
+            in stock Keras becomes a small model.
+        problem: The reason why it cannot be converted, or an empty string.
+        pad: The class of the padding layer before the copy, if there is one.
     """
 
     path: str
@@ -46,19 +46,19 @@ def _long_name(kind: type[keras.Layer]) -> str:
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """What becomes of each layer of a model. Printed, it is one line per layer.
+    """The conversion of each layer of a model. It prints as one line per layer.
 
-    Models in the model, and layers that hold layers to exchange, are listed by what they hold.
+    Nested models, and layers with sub-layers to replace, are represented by their sub-layers.
 
     Attributes:
-        rows: One per layer, in the order of the model.
+        rows: One row per layer, in the order of the model.
     """
 
     rows: tuple[Conversion, ...]
 
     @property
     def replaced(self) -> tuple[Conversion, ...]:
-        """The layers that are exchanged."""
+        """The layers that are replaced."""
         return tuple(row for row in self.rows if row.after not in (None, row.before))
 
     @property
@@ -70,16 +70,16 @@ class ConversionReport:
         return "\n".join(map(str, self.rows))
 
 
-def conversion_report(model: keras.Model, to: House = "kerasconv") -> ConversionReport:
-    """What `convert_model` would do to each layer of a model, and what it could not do. Nothing is converted.
+def conversion_report(model: keras.Model, to: Library = "kerasconv") -> ConversionReport:
+    """Reports what `convert_model` would do to each layer of a model, without converting it.
 
     Args:
         model: The model.
         to: `"kerasconv"` or `"keras"`.
 
     Raises:
-        TypeError: If `model` is no Keras model.
-        ValueError: If `to` is neither.
+        TypeError: If `model` is not a Keras model.
+        ValueError: If `to` is neither of them.
 
     Example:
         >>> import keras, kerasconv
@@ -92,19 +92,19 @@ def conversion_report(model: keras.Model, to: House = "kerasconv") -> Conversion
 
 
 class Plan:
-    """What becomes of each layer of a model, with the new layers: unbuilt, and with sub-layers of their own making.
+    """The conversion of each layer of a model, with the new layers, unbuilt and with sub-layers of their own.
 
     Attributes:
-        rows: What becomes of each layer.
-        new: The layer that takes the place of each, by the `id` of the original. Models with a graph are not in it.
-        pads: The layer that pads in front of it, likewise, where there is one.
+        rows: The conversion of each layer.
+        new: The new layer for each layer, by the `id` of the original. Models with a graph have none.
+        pads: The padding layers before new layers, by the `id` of the original.
 
     Raises:
-        TypeError: If `model` is no Keras model.
-        ValueError: If `to` is no house.
+        TypeError: If `model` is not a Keras model.
+        ValueError: If `to` is not the name of a library.
     """
 
-    def __init__(self, model: keras.Model, to: House, caller: str):
+    def __init__(self, model: keras.Model, to: Library, caller: str):
         if not isinstance(model, keras.Model):
             raise TypeError(f"{caller}: `model` must be a Keras model. Received: {model!r}.")
         if to not in ("kerasconv", "keras"):
@@ -114,9 +114,9 @@ class Plan:
         self.pads: dict[int, keras.Layer] = {}
         self._to = to
         layers = [layer for _, layer in structure.walk(model)]
-        self._exchanged = {id(layer) for layer in layers if self._is_exchanged(layer)}
+        self._replaced = {id(layer) for layer in layers if self._is_replaced(layer)}
         self._names = {layer.name for layer in layers}
-        self._held = {  # where a layer can be exchanged, but none put in front
+        self._held = {  # layers that can be replaced, but not preceded by a padding layer
             id(inner): type(layer).__name__
             for layer in (model, *layers)
             if not structure.is_wired(layer)
@@ -126,14 +126,14 @@ class Plan:
         self._plan(model, (), model.name)
 
     def report(self) -> ConversionReport:
-        """All rows."""
+        """Returns the report of all layers."""
         return ConversionReport(tuple(self.rows))
 
-    def opens(self, layer: keras.Layer) -> bool:
-        """Whether layers inside this one are exchanged, so that it is made again with other ones in it."""
-        return any(id(inner) in self._exchanged for _, inner in structure.walk(layer))
+    def replaces_inside(self, layer: keras.Layer) -> bool:
+        """Returns whether sub-layers of a layer are replaced."""
+        return any(id(inner) in self._replaced for _, inner in structure.walk(layer))
 
-    def _is_exchanged(self, layer: keras.Layer) -> bool:
+    def _is_replaced(self, layer: keras.Layer) -> bool:
         try:
             return bool(counterpart(layer, self._to))
         except Exception:  # noqa: BLE001 - a layer's own code may raise anything; `_plan` reports it
@@ -150,22 +150,22 @@ class Plan:
             if wired:
                 _check_constructor(layer)
             else:
-                kind = self._exchange(layer)
+                kind = self._replace(layer)
         except NotConvertibleError as error:
             kind, problem = None, str(error)
         except Exception as error:  # noqa: BLE001 - a layer's own code may raise anything
             kind, problem = None, f"`from_config(get_config())` must make it again. It raises {reason(error)}"
-        opened = wired or self.opens(layer)
-        if problem or not opened:
+        recurse = wired or self.replaces_inside(layer)
+        if problem or not recurse:
             pad = self.pads.get(id(layer))
             self.rows.append(Conversion(path, type(layer), kind, problem, None if pad is None else type(pad)))
-        if opened:
+        if recurse:
             for step, inner in structure.sublayers(layer).items():
                 self._plan(inner, (*where, *step), structure.path((*where, *step)))
 
-    def _exchange(self, layer: keras.Layer) -> type[keras.Layer]:
-        """Makes what takes the place of a layer, and tells its class."""
-        *before, new = counterpart(layer, self._to) or (remake(type(layer), config_of(layer), layer),)
+    def _replace(self, layer: keras.Layer) -> type[keras.Layer]:
+        """Creates the new layer for a layer, and returns its class."""
+        *before, new = counterpart(layer, self._to) or (rebuild(type(layer), config_of(layer), layer),)
         for pad in before:
             if id(layer) in self._held:
                 raise NotConvertibleError(
@@ -182,7 +182,7 @@ class Plan:
 
 
 def _check_constructor(model: keras.Model) -> None:
-    """Raises unless the class of a functional or Sequential model is made from layers alone, as its base is."""
+    """Raises unless the class of a functional or Sequential model has the constructor arguments of its base."""
     if structure.is_functional(model):
         base: tuple[str, ...] = ("inputs", "outputs")
         plain = "keras.Model(model.input, model.output)"

@@ -1,4 +1,4 @@
-"""A proof, layer by layer, that a Keras model and a PyTorch module do the same."""
+"""Comparison of a Keras model with a PyTorch module, layer by layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from kerasconv.interop.torch_weights import match
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the output of a layer is from that of its module.
+    """The difference between the outputs of a layer and its module.
 
     Attributes:
-        path: Where the layer stands in the Keras model; of the last row, the model's name.
-        module: The name of the module; of the last row, empty.
+        path: The path of the layer in the Keras model, or the model's name in the last row.
+        module: The name of the module, or an empty string in the last row.
         absolute: The largest difference of two numbers.
-        relative: That, divided by the largest magnitude in the module's output.
+        relative: The same, divided by the largest magnitude in the module's output.
     """
 
     path: str
@@ -44,25 +44,25 @@ def compare_with_torch(
     *,
     flattened: Flattened | None = None,
 ) -> tuple[Difference, ...]:
-    """Runs a Keras model and a PyTorch module on the same input, and compares what each layer with weights gives.
+    """Runs a Keras model and a PyTorch module on the same input, and compares the output of each layer with weights.
 
-    Both run as in inference. A layer is compared where it is first applied, after its own activation; layers inside a
-    layer or model that has no graph are not seen. The weights are compared by what they do, and not changed.
+    Both run in inference mode. A layer is compared at its first call, after its own activation. Sub-layers of layers
+    and models without a graph are not compared. The weights are not changed.
 
     Args:
         model: A Keras model, ours or stock.
         module: A `torch.nn.Module` with the same layers.
-        x: What the Keras model takes: an array, or a list or dictionary of them. Feature maps go to PyTorch with the
+        x: The input of the Keras model: an array, or a list or dictionary of them. Feature maps go to PyTorch with the
             channels first, lists as positional and dictionaries as keyword arguments.
         names: As in `load_torch`.
         flattened: As in `load_torch`.
 
     Returns:
-        A row for each layer, and a last one for the outputs of the whole.
+        A row for each layer, and a last one for the outputs of the model.
 
     Raises:
         ImportError: If PyTorch is not installed.
-        ValueError: If the layers with weights are not the same, as in `load_torch`, or give other shapes.
+        ValueError: If the layers with weights do not match, as in `load_torch`, or their outputs have different shapes.
 
     Example:
         >>> import keras, kerasconv, numpy as np
@@ -83,7 +83,8 @@ def compare_with_torch(
     theirs, torch_outputs = _run_torch(torch, module, _for_torch(model, x), set(called))
     rows = []
     for part, name in zip(found, called, strict=True):
-        if part.part != "depthwise" and id(part.layer) in ours and name in theirs:  # the other half gives the output
+        # The output of a separable convolution is that of its pointwise part.
+        if part.part != "depthwise" and id(part.layer) in ours and name in theirs:
             y = keras.ops.convert_to_numpy(ours[id(part.layer)])
             rows.append(_difference(part.path, name, y, _in_keras_order(part, theirs[name])))
     for y, other in zip(keras.tree.flatten(outputs), keras.tree.flatten(torch_outputs), strict=True):
@@ -94,7 +95,7 @@ def compare_with_torch(
 
 
 def _run_keras(model: keras.Model, x: Any) -> tuple[dict[int, Any], Any]:
-    """What each layer in the graph of a model gives where it is first applied, by its `id`; and the model's outputs."""
+    """Returns the first output of each layer in the graph of a model, by its `id`, and the model's outputs."""
     given: dict[int, Any] = {}
 
     def called(operation: Any) -> Callable[..., Any]:
@@ -117,7 +118,7 @@ def _run_keras(model: keras.Model, x: Any) -> tuple[dict[int, Any], Any]:
 
 
 def _run_torch(torch: Any, module: Any, x: Any, names: set[str]) -> tuple[dict[str, Array], Any]:
-    """What each submodule gives where it is first called, by its name; and the module's outputs."""
+    """Returns the first output of each submodule, by its name, and the module's outputs."""
     given: dict[str, Array] = {}
     modes = {inner: inner.training for inner in module.modules()}
     like = next(module.parameters())
@@ -126,13 +127,13 @@ def _run_torch(torch: Any, module: Any, x: Any, names: set[str]) -> tuple[dict[s
         result = torch.from_numpy(np.ascontiguousarray(array)).to(like.device)
         return result.to(like.dtype) if result.is_floating_point() else result
 
-    def tap(name: str) -> Any:
+    def record(name: str) -> Any:
         def hook(_module: Any, _inputs: Any, outputs: Any) -> None:
             given.setdefault(name, as_array(outputs))
 
         return module.get_submodule(name).register_forward_hook(hook)
 
-    hooks = [tap(name) for name in names]
+    hooks = [record(name) for name in names]
     module.eval()
     try:
         with torch.no_grad():
@@ -149,7 +150,7 @@ def _run_torch(torch: Any, module: Any, x: Any, names: set[str]) -> tuple[dict[s
 
 
 def _for_torch(model: keras.Model, x: Any) -> Any:
-    """An input with the channels where PyTorch has them."""
+    """Returns an input with the channels in PyTorch's order."""
 
     def moved(array: Any) -> Array:
         array = np.asarray(array)
@@ -159,7 +160,7 @@ def _for_torch(model: keras.Model, x: Any) -> Any:
 
 
 def _is_map(model: keras.Model, array: Array) -> bool:
-    """Whether an input or output of this rank is a feature map with its channels last."""
+    """Returns whether an input or output of this rank is a feature map with its channels last."""
     spatial = [layer for _, layer in structure.walk(model) if hasattr(layer, "data_format")]
     if any(layer.data_format == "channels_first" for layer in spatial):
         return False
@@ -168,7 +169,7 @@ def _is_map(model: keras.Model, array: Array) -> bool:
 
 
 def _in_keras_order(module: Module, theirs: Array) -> Array:
-    """The output of a module, as its layer would give it."""
+    """Converts the output of a module to the order of its layer's output."""
     axis = channel_axis(module.layer)
     if axis is not None and theirs.ndim > 2:
         theirs = np.moveaxis(theirs, 1, axis)

@@ -15,10 +15,10 @@ from kerasconv.interop.layouts import Array
 
 
 def optional_module(name: str, caller: str) -> Any:
-    """A module of a package that need not be installed.
+    """Imports a module of an optional package.
 
     Raises:
-        ImportError: If it is not.
+        ImportError: If the package is not installed.
     """
     try:
         return import_module(name)
@@ -31,7 +31,7 @@ def optional_module(name: str, caller: str) -> Any:
 
 
 def as_array(tensor: Any) -> Array:
-    """A tensor of PyTorch, wherever it is, or anything that NumPy takes."""
+    """Converts a PyTorch tensor on any device, or anything that NumPy takes, to an array."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()
         tensor = tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
@@ -39,15 +39,15 @@ def as_array(tensor: Any) -> Array:
 
 
 def is_ordered(source: Mapping[str, Any] | str | os.PathLike[str]) -> bool:
-    """Whether a state dict, or the file with it, keeps the order of the modules; safetensors sorts by name."""
+    """Returns whether a state dict or its file keeps the order of the modules. Safetensors sorts by name."""
     return isinstance(source, Mapping) or Path(source).suffix != ".safetensors"
 
 
 def read_state(source: Mapping[str, Any] | str | os.PathLike[str], caller: str) -> dict[str, Array]:
-    """The state dict in a file, or the one that is given, as NumPy arrays.
+    """Returns the given state dict, or the one in a file, as NumPy arrays.
 
     Raises:
-        TypeError: If it is no mapping of names to tensors.
+        TypeError: If it is not a mapping of names to tensors.
         ValueError: If the file has an unknown ending.
         ImportError: If the package that reads it is not installed.
     """
@@ -59,7 +59,7 @@ def read_state(source: Mapping[str, Any] | str | os.PathLike[str], caller: str) 
 
 
 def write_state(state: Mapping[str, Array], path: str | os.PathLike[str], *, overwrite: bool, caller: str) -> None:
-    """Writes a state dict to a file, whole or not at all.
+    """Writes a state dict to a file atomically.
 
     Raises:
         ValueError: If the file has an unknown ending.

@@ -1,4 +1,4 @@
-"""Which modules of PyTorch a Keras model would consist of, and what they are called."""
+"""The PyTorch modules equivalent to the layers of a Keras model, and their names."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from kerasconv.interop.applied import Applied, applied
 from kerasconv.interop.layouts import Parameter, Shape, parameters
 
 Names: TypeAlias = Mapping[str, str | tuple[str, ...]]
-"""By the path of each layer in the Keras model: the name of its PyTorch module; for a separable convolution, of two."""
+"""The name of the PyTorch module, or of two for a separable convolution, by the path of the Keras layer."""
 
 Flattened: TypeAlias = Mapping[str, Shape | None]
-"""By the path of a layer: the feature map, channels last, that was flattened before it; see `load_torch`."""
+"""The shape that was flattened before a layer, channels last, by the path of the layer; see `load_torch`."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module of PyTorch that does what a layer does, or a part of it.
+    """A PyTorch module equivalent to a layer or to a part of it.
 
     Attributes:
-        path: Where the layer stands in the Keras model.
-        part: Which part of the layer: empty for all of it, or `"depthwise"`, `"pointwise"`.
+        path: The path of the layer in the Keras model.
+        part: The part of the layer: `"depthwise"`, `"pointwise"`, or empty for all of it.
         layer: The layer.
-        flattened: The feature map whose cells its features are; see `kerasconv.interop.applied`.
+        flattened: The shape that was flattened to its features; see `kerasconv.interop.applied`.
         parameters: The module's tensors, by name.
     """
 
@@ -44,11 +44,11 @@ class Module:
 
 
 def modules(model: keras.Model, flattened: Flattened | None, caller: str) -> list[Module]:
-    """The modules of the layers with weights, in the order in which the model applies them.
+    """Returns the modules of the layers with weights, in the order in which the model applies them.
 
     Raises:
-        TypeError: If `model` is no Keras model.
-        ValueError: If it has not been built, or has weights that no module has.
+        TypeError: If `model` is not a Keras model.
+        ValueError: If it has not been built, or has weights without a counterpart in PyTorch.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"{caller}: `model` must be a Keras model. Received: {model!r}.")
@@ -60,7 +60,7 @@ def modules(model: keras.Model, flattened: Flattened | None, caller: str) -> lis
         )
     found, strange = [], []
     for a in applied(model, flattened or {}, caller):
-        _check_cells(a, caller)
+        _check_flattened(a, caller)
         tensors = parameters(a.layer, a.flattened)
         if tensors is None:
             strange.append(f"{a.path!r} ({type(a.layer).__name__})")
@@ -76,7 +76,7 @@ def modules(model: keras.Model, flattened: Flattened | None, caller: str) -> lis
     return found
 
 
-def _check_cells(a: Applied, caller: str) -> None:
+def _check_flattened(a: Applied, caller: str) -> None:
     if a.flattened is None:
         return
     features = a.layer.get_build_config()["input_shape"][-1]
@@ -88,10 +88,10 @@ def _check_cells(a: Applied, caller: str) -> None:
 
 
 def prefixes(found: Sequence[Module], names: Names, caller: str, *, complete: bool) -> list[str]:
-    """What each module is called. Without `complete`, layers that `names` lacks are called by their paths.
+    """Returns the name of each module. Unless `names` must be `complete`, the path of a layer is its default.
 
     Raises:
-        ValueError: If `names` names other layers than there are, or other than `complete`ly.
+        ValueError: If `names` has unknown layers, or lacks layers and must be complete.
     """
     paths = list(dict.fromkeys(module.path for module in found))
     unknown = [path for path in names if path not in paths]
@@ -119,7 +119,7 @@ def _prefix(module: Module, name: str | tuple[str, ...], caller: str) -> str:
 
 
 def by_path(found: Iterable[Module], called: Iterable[str]) -> dict[str, str | tuple[str, ...]]:
-    """What the modules are called, in the form of `Names`."""
+    """Returns the names of the modules in the form of `Names`."""
     names: dict[str, str | tuple[str, ...]] = {}
     for module, name in zip(found, called, strict=True):
         before = names.get(module.path)
@@ -128,7 +128,7 @@ def by_path(found: Iterable[Module], called: Iterable[str]) -> dict[str, str | t
 
 
 def join(prefix: str, name: str) -> str:
-    """A name in a module; either may be empty."""
+    """Returns the name of a member of a module. Either part may be empty."""
     return ".".join(filter(None, (prefix, name)))
 
 

@@ -1,4 +1,4 @@
-"""Weights from PyTorch and to PyTorch."""
+"""Conversion of weights from and to PyTorch."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def load_torch(
     *,
     flattened: Flattened | None = None,
 ) -> dict[str, str | tuple[str, ...]]:
-    """Puts the weights of a PyTorch model into a Keras model of the same layers, ours or stock.
+    """Loads the weights of a PyTorch model into a Keras model of the same layers, ours or stock.
 
-    It knows convolutions (plain, transposed, depthwise, separable), `Dense`, `BatchNormalization`,
+    It supports convolutions (plain, transposed, depthwise, separable), `Dense`, `BatchNormalization`,
     `LayerNormalization`, `GroupNormalization` and `Embedding`. Nothing is assigned unless everything fits.
 
-    Without `names`, modules that are called as `to_torch` would call them, by the paths of the layers, go to these
-    layers. If others are among them, the n-th module with weights is that of the n-th layer with weights: PyTorch lists
-    modules in the order in which they were made, layers are taken in the order in which the model applies them. A
-    `.safetensors` file keeps no order.
+    Without `names`, modules are matched with layers by name, if all have the names that `to_torch` gives them, the
+    paths of the layers. Otherwise the n-th module with weights is matched with the n-th layer with weights: PyTorch
+    lists modules in the order of their creation, and layers are in the order in which the model applies them. A
+    `.safetensors` file does not keep the order.
 
-    After `Flatten` the features of a feature map come in another order in Keras than in PyTorch, since the channels
-    stand elsewhere; the weights that read them are reordered. Where the map comes from is followed through functional
-    and Sequential models. In others it is taken that layers are applied in the order of their attributes, and where the
-    map is flattened without a layer, by `keras.ops.reshape` say, only `flattened` can tell.
+    After `Flatten` the features of a feature map are in a different order in Keras than in PyTorch, since the channels
+    are on a different axis, so the weights of the next layer are reordered. Feature maps are followed through the
+    graphs of functional and Sequential models. In other models the layers are assumed to be applied in the order of
+    their attributes. If a map is flattened without a layer, for example by `keras.ops.reshape`, pass `flattened`.
 
-    What is no weight does not come along: the `epsilon` of a normalisation, if not given, is 1e-3 in Keras and 1e-5 in
-    PyTorch, and Keras' `momentum` is one minus that of PyTorch.
+    Only weights are loaded. The default `epsilon` of a normalisation is 1e-3 in Keras and 1e-5 in PyTorch, and Keras'
+    `momentum` is one minus that of PyTorch.
 
     Args:
         model: The Keras model. It must have been built.
@@ -45,16 +45,16 @@ def load_torch(
             or `.pt` or `.pth`, which needs PyTorch.
         names: The name of the module for each layer with weights, by the path of the layer, such as `"block/conv"`. A
             separable convolution has two modules: their names, or that of a module with `depthwise` and `pointwise`.
-        flattened: Overrides what is found out, by the path of a layer: the shape that was flattened to its features,
-            without the batch and with the channels last; `None` if they are in the order that PyTorch has.
+        flattened: Overrides the inferred shape that was flattened to the features of a layer, by the path of the layer:
+            without the batch and with the channels last; `None` if the features are in PyTorch's order.
 
     Returns:
-        Which module each layer has been given, as in `names`.
+        The module for each layer, in the form of `names`.
 
     Raises:
-        TypeError: If `model` is no Keras model, or `weights` no state dict.
-        ValueError: If weights are missing, left over or of wrong shapes, the model has not been built, has weights that
-            PyTorch has no module for, or it is not known how features are ordered.
+        TypeError: If `model` is not a Keras model, or `weights` is not a state dict.
+        ValueError: If weights are missing, left over or of wrong shapes, the model has not been built or has weights
+            without a counterpart in PyTorch, or the order of features is not known.
         ImportError: If the package that reads the file is not installed.
 
     Example:
@@ -79,15 +79,15 @@ def load_torch(
 
 
 def to_torch(model: keras.Model, names: Names | None = None, *, flattened: Flattened | None = None) -> dict[str, Array]:
-    """The weights of a Keras model as a state dict for the same layers in PyTorch.
+    """Converts the weights of a Keras model to a state dict for the same layers in PyTorch.
 
     Args:
         model: The Keras model. It must have been built.
-        names: Names of modules, as in `load_torch`. A layer that is not in it is called by its path, with dots.
+        names: Names of modules, as in `load_torch`. The default for a layer is its path, with dots.
         flattened: As in `load_torch`.
 
     Returns:
-        NumPy arrays by name. PyTorch wants tensors: `torch.from_numpy(array)` makes one.
+        NumPy arrays by name. `torch.from_numpy(array)` converts each to a tensor.
 
     Raises:
         ValueError: As in `load_torch`.
@@ -115,7 +115,7 @@ def save_torch(
     flattened: Flattened | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes what `to_torch` gives to a file.
+    """Writes the result of `to_torch` to a file.
 
     Args:
         model: The Keras model. It must have been built.
@@ -149,10 +149,11 @@ def match(
     *,
     ordered: bool = True,
 ) -> list[str]:
-    """What each module is called in a state dict: as `names` says; or else by the paths, or in the order of both.
+    """Returns the name of each module in a state dict, by `names`, by the paths of the layers, or by order.
 
     Raises:
-        ValueError: If the state does not have just the tensors of these modules, or is not `ordered` but must be.
+        ValueError: If the tensors are not those of these modules, or an unordered state would have to be matched by
+            order.
     """
     in_order = list(dict.fromkeys(name.rpartition(".")[0] for name in state))
     called = prefixes(found, names or {}, caller, complete=names is not None)

@@ -20,7 +20,7 @@ from kerasconv.export.golden import golden_folder, save_golden
 from kerasconv.export.manifest import check_manifest, manifest_file, write_manifest
 from kerasconv.export.onnx_file import from_layout, interface, to_layout
 from kerasconv.export.runtimes import Runtime, require, run_onnxruntime
-from kerasconv.export.signature import signature
+from kerasconv.export.signature import signature_of
 
 
 def network():
@@ -95,7 +95,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def served(model):
-    return signature(model, "test")
+    return signature_of(model, "test")
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ class TestNoticing:
         kernel, bias = wrong.get_layer(layer).get_weights()
         kernel = found[name] if name == "w3" else found[name].transpose(2, 3, 1, 0) if name[0] == "w" else kernel
         wrong.get_layer(layer).set_weights([kernel, found[name] if name[0] == "b" else bias])
-        x = signature(model, "test").trial_inputs(1, seed=100)["image"]
+        x = signature_of(model, "test").trial_inputs(1, seed=100)["image"]
         want, got = (keras.Model(m.inputs, m.get_layer(layer).output)([x]).numpy() for m in (model, wrong))
         np.testing.assert_allclose(first.absolute, np.abs(got - want).max(), rtol=1e-5)
         np.testing.assert_allclose(first.relative, np.abs(got - want).max() / np.abs(want).max(), rtol=1e-5)
@@ -614,7 +614,7 @@ class TestBadInput:
         rule = "the inputs and outputs of a model must be numbers. Received: model 'reader', whose 'text' is a string."
         assert message(ValueError, export.verify, artifact, model) == f"verify: {rule}"
         golden = tmp_path / "golden"
-        assert message(ValueError, save_golden, signature(model, "test"), golden) == f"save_golden: {rule}"
+        assert message(ValueError, save_golden, signature_of(model, "test"), golden) == f"save_golden: {rule}"
         assert not golden.exists()
 
     def test_another_models_inputs_and_outputs(self, artifact, saved_model, model):

@@ -1,4 +1,4 @@
-"""What `tf.saved_model.save` leaves to be done, in `saved_model.pb`."""
+"""Changes to `saved_model.pb` after `tf.saved_model.save`."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from kerasconv.export.scopes import layers_of
 from kerasconv.export.signature import Signature
 
 _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
-"""TensorFlow's operators that call a function in the process that made them."""
+"""TensorFlow's operators that call a Python function in the process that created them."""
 
 
-def finish(path: Path, served: Signature) -> None:
-    """Completes the SavedModel of a model that was just written.
+def postprocess(path: Path, signature: Signature) -> None:
+    """Checks and completes a SavedModel that was just written.
 
     Raises:
-        ExportError: If it calls Python.
+        ExportError: If it has an operator that calls Python.
     """
     file = path / "saved_model.pb"
     proto = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in proto.meta_graphs:
-        _check_operators(graph.graph_def, served)
+        _check_operators(graph.graph_def, signature)
         _name_classify(graph)
         _differentiate_again(graph.graph_def)
     file.write_bytes(proto.SerializeToString(deterministic=True))
 
 
-def _check_operators(graph: graph_pb2.GraphDef, served: Signature) -> None:
-    """Checks that there is no operator that other processes cannot run."""
+def _check_operators(graph: graph_pb2.GraphDef, signature: Signature) -> None:
+    """Raises if there is an operator that other processes cannot run."""
     nodes = (node for function in graph.library.function for node in function.node_def)
     found = [node.name for node in nodes if node.op in _PYTHON]
     if found:
-        named = layers_of(served, found)
+        named = layers_of(signature, found)
+        callers = f"whose layers {named} call" if named else "which calls"
         raise ExportError(
             "to_saved_model: every layer must consist of TensorFlow's operators, and call no Python when it runs. "
             "Write a custom layer with `keras.ops`, or leave it out of the exported model. "
-            f"Received: model {served.model.name!r}, {f'whose layers {named} call' if named else 'which calls'} Python."
+            f"Received: model {signature.model.name!r}, {callers} Python."
         )
 
 
 def _name_classify(graph: meta_graph_pb2.MetaGraphDef) -> None:
-    """Says that `classify` is for classification: every signature is written as one for prediction."""
+    """Marks `classify` as a classification, since TensorFlow writes every signature as a prediction."""
     if "classify" in graph.signature_def:
         graph.signature_def["classify"].method_name = "tensorflow/serving/classify"
 
 
 def _differentiate_again(graph: graph_pb2.GraphDef) -> None:
-    """Lets gradients of gradients be those of TensorFlow's operators.
+    """Makes the gradients of gradients those of TensorFlow's operators.
 
-    `tf.custom_gradient` passes a result through `IdentityN`, with the name of its gradient. The gradients of the model
-    are stored, the gradients of those are not, and their names would lead nowhere. Without a name, the gradient goes on
-    to the operators that made the result, which in an export are TensorFlow's own.
+    `tf.custom_gradient` passes a result through `IdentityN`, with the name of its gradient. A SavedModel stores the
+    gradients of the model but not the gradients of those, whose names would be unknown. Without a name, TensorFlow
+    differentiates the operators that computed the result, which in an export are its own.
     """
     stored = {gradient.registered_op_type.encode() for gradient in graph.library.registered_gradients}
     for function in graph.library.function:

@@ -1,4 +1,4 @@
-"""Making a layer again from its configuration, while the original is at hand."""
+"""Rebuilding a layer from its configuration while the original exists."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ import keras
 
 from kerasconv import structure
 
-_REMADE = "kerasconv>remade"
+_REBUILT = "kerasconv>remade"
 
 
 def config_of(layer: Any, kind: type[Any] | None = None) -> dict[str, Any]:
-    """The configuration of a layer or operation, as `kind` tells it: its own class, or one of those it inherits from.
+    """Returns the configuration of a layer or operation, as given by its own class or its base class `kind`.
 
-    A lambda stands in it as it is, where Keras would write down its code and warn.
+    Lambdas are left as they are, while Keras would serialize their code and warn.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
         config = (kind or type(layer)).get_config(layer)
-    if hasattr(layer, "output_padding"):  # Keras 3.13 forgets it
+    if hasattr(layer, "output_padding"):  # Keras 3.13 leaves it out
         config["output_padding"] = layer.output_padding
-    if isinstance(layer, keras.layers.Lambda):  # which reads code back, and nothing else
+    if isinstance(layer, keras.layers.Lambda):  # which deserializes code only
         return config
     return config | {name: value for name, value in vars(layer).items() if name in config and _is_lambda(value)}
 
 
-def remake(kind: type[Any], config: dict[str, Any], original: Any) -> Any:
-    """A new layer or operation of class `kind`, unbuilt, with the configuration that `original` has given.
+def rebuild(kind: type[Any], config: dict[str, Any], original: Any) -> Any:
+    """Returns a new, unbuilt layer or operation of class `kind`, with the configuration of `original`.
 
-    As when a model is loaded from a file, but nothing needs to be registered: functions and classes that the
-    configuration names are those of the original, which is alive.
+    This is the same as loading a model from a file, except that no class needs to be registered. Functions and classes
+    that the configuration names are taken from the original.
 
     Raises:
-        Exception: Whatever the class raises for this configuration.
+        Exception: Any exception of the class for this configuration.
     """
     objects = {keras.saving.get_registered_name(item): item for item in _named_by(original)}
-    spec = {"module": None, "class_name": kind.__name__, "config": _unbuilt(config), "registered_name": _REMADE}
-    new = keras.saving.deserialize_keras_object(spec, custom_objects=objects | {_REMADE: kind}, safe_mode=False)
-    if isinstance(original, keras.layers.Lambda):  # read back from its code, a lambda has lost its globals
+    spec = {"module": None, "class_name": kind.__name__, "config": _unbuilt(config), "registered_name": _REBUILT}
+    new = keras.saving.deserialize_keras_object(spec, custom_objects=objects | {_REBUILT: kind}, safe_mode=False)
+    if isinstance(original, keras.layers.Lambda):  # a lambda that was deserialized from code has lost its globals
         for name, value in vars(original).items():
             if _is_lambda(value):
                 setattr(new, name, value)
@@ -49,7 +49,7 @@ def remake(kind: type[Any], config: dict[str, Any], original: Any) -> Any:
 
 
 def _unbuilt(config: Any) -> Any:
-    """A configuration without how the layers that stand in it were built and compiled."""
+    """Returns a configuration in which the nested layers are neither built nor compiled."""
     if isinstance(config, dict):
         left_out = ("build_config", "compile_config") if "class_name" in config else ()
         return {key: _unbuilt(value) for key, value in config.items() if key not in left_out}
@@ -61,7 +61,7 @@ def _is_lambda(value: Any) -> bool:
 
 
 def _named_by(layer: Any) -> Iterator[Any]:
-    """The functions and classes, but Keras' own, that the configuration of a layer or of one inside it may name."""
+    """Yields the functions and classes that the configuration of a layer may name, except those of Keras."""
     inner = [sublayer for _, sublayer in structure.walk(layer)]
     for holder in (layer, *inner):
         values = structure.attributes(holder).values()
@@ -70,7 +70,7 @@ def _named_by(layer: Any) -> Iterator[Any]:
 
 
 def reason(error: BaseException) -> str:
-    """What an error of Keras says at heart: the first paragraph of the one that began it, as one line."""
+    """Returns the first paragraph of the original error behind an error of Keras, as one line."""
     while error.__context__ is not None:
         error = error.__context__
     return f"{type(error).__name__}: {' '.join(str(error).strip().split(chr(10) * 2)[0].split())}"
