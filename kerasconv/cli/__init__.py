@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import kerasconv
 from kerasconv.cli import catalogue, tables, training
 from kerasconv.cli.model_arguments import NameArgument, SetOption, in_zoo, is_preset, load_model, parse
 from kerasconv.cli.quiet_import import import_tensorflow
-from kerasconv.cli.terminal import console
+from kerasconv.cli.terminal import console, say
 
 if TYPE_CHECKING:
     import keras
@@ -126,7 +127,7 @@ def run(
     preprocessing = _preprocessing(name, model, fitted.shape[:2])
     maps = model.predict(images.normalise(fitted, preprocessing)[None], verbose=0)[0]
     images.write(output, images.montage(maps), overwrite=overwrite)
-    console.print(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
+    say(f"Wrote {maps.shape[-1]} feature map(s) of {maps.shape[1]}x{maps.shape[0]} pixels to {output}")
 
 
 @app.command()
@@ -164,7 +165,7 @@ def export(
     model = load_model(name, set_)
     report = exporter(model, output, overwrite=overwrite, **_preprocessed(name, model, format_, options))
     console.print(tables.parity([report]))
-    console.print(f"Wrote {output}")
+    say(f"Wrote {output}")
 
 
 @app.command()
@@ -204,7 +205,7 @@ def verify(
     else:
         console.print(tables.parity([report]))
         for title, reason in report.refused:
-            console.print(f"{title} does not run it: {reason}", highlight=False, markup=False)
+            say(f"{title} does not run it: {reason}")
     report.raise_if_failed("verify")
 
 
@@ -273,5 +274,5 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         message = " ".join(str(error).split()) or type(error).__name__
-        Console(stderr=True).print(f"[bold red]Error:[/bold red] {message}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(Text.assemble(("Error:", "bold red"), " ", message), soft_wrap=True)
         raise SystemExit(2 if isinstance(error, _NoVerdictError) else 1) from None

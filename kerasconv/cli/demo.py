@@ -11,6 +11,7 @@ from rich.console import Console
 
 from kerasconv import export, layers, models
 from kerasconv.cli import images, tables
+from kerasconv.cli.terminal import say
 from kerasconv.train.extras import import_extra
 
 
@@ -30,7 +31,7 @@ def run_demo(console: Console, folder: Path, image: Path | None, epochs: int) ->
     edges = sobel.predict(images.fit(photograph, sobel.input_shape)[None], verbose=0)[0]
     picture = folder / "sobel_vertical.png"
     images.write(picture, images.montage(edges), overwrite=True)
-    console.print(f"Wrote {picture}: {edges.shape[1]} x {edges.shape[0]} pixels, bright at vertical edges.")
+    say(f"Wrote {picture}: {edges.shape[1]} x {edges.shape[0]} pixels, bright at vertical edges.")
 
     console.rule("4. Ship: export and verify")
     console.print("Each SavedModel runs in a fresh process without kerasconv, each ONNX file in ONNX Runtime.")
@@ -39,7 +40,7 @@ def run_demo(console: Console, folder: Path, image: Path | None, epochs: int) ->
         reports.append(export.to_saved_model(model, folder / model.name, overwrite=True))
         reports.append(export.to_onnx(model, folder / f"{model.name}.onnx", overwrite=True))
     console.print(tables.parity(reports))
-    console.print(f"Everything is in {folder}")
+    say(f"Everything is in {folder}")
 
 
 def show_line_detector(console: Console) -> keras.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Column, Table
 
 from kerasconv.cli.catalogue import catalogue
@@ -63,7 +64,7 @@ def layers(model: keras.Model, name: str | None) -> Group:
         seen = shape(row.receptive_field) + " and all" * row.global_context if row.receptive_field else "all"
         stride = shape(row.stride) if row.stride else ""
         table.add_row(
-            row.name, row.kind, shape(row.output_shape), _count(row.parameters), _count(row.macs), seen, stride
+            escape(row.name), row.kind, shape(row.output_shape), _count(row.parameters), _count(row.macs), seen, stride
         )
     facts = info_of(model, name, rows) if name else summarise(model, rows)
     footer = Table.grid(padding=(0, 2))
@@ -105,7 +106,7 @@ def parity(reports: list[ParityReport]) -> Table:
     for report in reports:
         for row in report.rows:
             table.add_row(
-                report.path.name,
+                escape(report.path.name),
                 row.runtime,
                 row.inputs,
                 str(row.batch_size),

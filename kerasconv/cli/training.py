@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from kerasconv.cli.catalogue import check_name
@@ -159,7 +160,7 @@ def predict(
         return
     table = Table("Image", *(["Class", "Probability"] * min(top, len(answers[0]))))
     for path, answer in zip(images, answers, strict=True):
-        table.add_row(str(path), *(cell for label, p in answer for cell in (label, f"{100 * p:.1f} %")))
+        table.add_row(escape(str(path)), *(cell for label, p in answer for cell in (escape(label), f"{100 * p:.1f} %")))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy with its confidence interval, and which classes it takes for which."""
+"""Reports on classifiers: accuracy with its confidence interval, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from kerasconv.files import staged
@@ -20,11 +21,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What a classifier made of examples whose classes are known.
+    """The evaluation of a classifier.
 
     Attributes:
         labels: The names of the classes.
-        confusion: How many examples of each class (rows) were taken for each class (columns).
+        confusion: The number of examples of each class (rows) that were predicted as each class (columns).
     """
 
     labels: tuple[str, ...]
@@ -32,17 +33,17 @@ class Report:
 
     @property
     def examples(self) -> int:
-        """How many examples there were."""
+        """The number of examples."""
         return int(self.confusion.sum())
 
     @property
     def correct(self) -> int:
-        """How many of them were taken for what they are."""
+        """The number of correct predictions."""
         return int(np.trace(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """The share of these."""
+        """The share of correct predictions."""
         return self.correct / self.examples
 
     @property
@@ -51,7 +52,7 @@ class Report:
         return wilson_interval(self.correct, self.examples)
 
     def __str__(self) -> str:
-        """The accuracy, in one line.
+        """Returns the accuracy in one line.
 
         Example:
             >>> print(Report(("a", "b"), np.array([[40, 10], [5, 45]])))
@@ -63,18 +64,18 @@ class Report:
         ).replace("%", " %")
 
     def table(self) -> Table:
-        """For each class, how many examples were recognised, and what the others were taken for most often."""
+        """Returns a table with the accuracy for each class and its most frequent wrong predictions."""
         table = Table("Class", "Examples", "Recognised", "Taken for")
         for i, (label, row) in enumerate(zip(self.labels, self.confusion, strict=True)):
             wrong = [(int(n), self.labels[j]) for j, n in enumerate(row) if n and j != i]
             wrong.sort(key=lambda pair: -pair[0])
             share = f"{row[i] / row.sum():.1%}".replace("%", " %") if row.sum() else ""
             taken_for = ", ".join(f"{name} ({n})" for n, name in wrong[:3]) + (", ..." if len(wrong) > 3 else "")
-            table.add_row(label, f"{row.sum():,}", share, taken_for)
+            table.add_row(escape(label), f"{row.sum():,}", share, escape(taken_for))
         return table
 
     def to_json(self) -> dict[str, Any]:
-        """The same for machines."""
+        """Returns the report in types of JSON."""
         return {
             "accuracy": self.accuracy,
             "interval_95": list(self.interval),
@@ -89,7 +90,7 @@ class Report:
 
         Raises:
             ImportError: If matplotlib or scikit-learn, of the extra `train`, is not installed.
-            OSError: If nothing can be written there.
+            OSError: If the file cannot be written.
         """
         metrics, figures = drawing("train")
         classes = len(self.labels)
@@ -111,9 +112,9 @@ class Report:
 
 
 def drawing(caller: str) -> tuple[Any, Any]:
-    """Imports what `Report.draw` needs: `sklearn.metrics`, and `matplotlib.figure`.
+    """Imports the modules for `Report.draw`: `sklearn.metrics` and `matplotlib.figure`.
 
-    `matplotlib.pyplot` would keep figures, and may want a screen.
+    `matplotlib.pyplot` would keep figures in memory, and may need a display.
 
     Raises:
         ImportError: If one of them is not installed.
@@ -123,7 +124,7 @@ def drawing(caller: str) -> tuple[Any, Any]:
 
 
 def wilson_interval(correct: int, examples: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share, which, unlike the simplest one, also holds near 0 and 1.
+    """Returns the 95 % confidence interval of a share, which is also valid near 0 and 1.
 
     References:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
@@ -133,7 +134,7 @@ def wilson_interval(correct: int, examples: int) -> tuple[float, float]:
         >>> round(low, 4), round(high, 4)
         (0.7672, 0.9069)
     """
-    z = 1.959963984540054  # the normal distribution has 2.5 % above it
+    z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
     share, weight = correct / examples, z**2 / examples
     middle = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / examples + weight / (4 * examples))
@@ -141,13 +142,13 @@ def wilson_interval(correct: int, examples: int) -> tuple[float, float]:
 
 
 def measure(model: keras.Model, data: Data, chosen: Array | None = None, batch_size: int = 32) -> Report:
-    """What a classifier makes of data.
+    """Evaluates a classifier.
 
     Args:
-        model: From what is in the data to a number for each class.
-        data: Examples whose classes are known.
-        chosen: Which of them, as indices; by default all.
-        batch_size: How many are computed together.
+        model: A model with a number for each class as its output.
+        data: Examples with their classes.
+        chosen: The indices of the examples to evaluate on; by default all.
+        batch_size: The number of examples in a batch.
     """
     chosen = np.arange(len(data.y)) if chosen is None else chosen
     predicted = model.predict(Batches(data, chosen, batch_size), verbose=0).argmax(-1)

@@ -84,11 +84,12 @@ def test_train_evaluate_predict_export(command, images, tmp_path):
 
 def test_what_stands_in_the_package(command, images):
     """Digits of LeNet-5's own kind, most of which it has seen: it says what they are."""
-    files = sorted((images / "4").iterdir())
+    files = [file.rename(file.with_name(f"[red]{file.name}")) for file in sorted((images / "4").iterdir())]
     status, out, _ = command("predict", "lenet5", *files, "--set", "weights=digits", "--top", "1", "--json")
     answers = [next(iter(answer["classes"])) for answer in json.loads(out)]
     assert status == 0
     assert answers.count("4") >= 11
+    assert str(files[0]) in command("predict", "lenet5", files[0], "--set", "weights=digits")[1]
     status, out, _ = command("evaluate", "lenet5", "--set", "weights=digits", "--data", "digits")
     assert status == 0
     assert "of 599 examples" in out
