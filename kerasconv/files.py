@@ -1,4 +1,4 @@
-"""Putting files in place: whole or not at all."""
+"""Atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 def place(path: str | os.PathLike[str], caller: str) -> Path:
-    """The path, absolute.
+    """Returns a path as an absolute one.
 
     Raises:
-        TypeError: If it is none.
-        OSError: If the system does not tell what stands there.
+        TypeError: If it is not a path.
+        OSError: If the system cannot access it.
     """
     try:
         target = Path(path).absolute()
@@ -30,19 +30,19 @@ def place(path: str | os.PathLike[str], caller: str) -> Path:
 
 @contextmanager
 def staged(path: str | os.PathLike[str], *, overwrite: bool, caller: str) -> Iterator[Path]:
-    """A place beside `path` to write a file or folder to; it is moved to `path` when the block ends without an error.
+    """Provides a temporary path beside `path`, which is moved to `path` when the block ends without an error.
 
     Args:
-        path: Where the result shall stand.
-        overwrite: Whether something may stand there already. It is replaced.
-        caller: Who asks, for the error message.
+        path: The final path of the file or folder.
+        overwrite: Whether to replace an existing file or folder.
+        caller: The name of the public function, for error messages.
 
     Yields:
-        The path to write to. Nothing exists there yet.
+        The path to write to, which does not exist yet.
 
     Raises:
-        FileExistsError: If something stands at `path` and may not be replaced.
-        OSError: If nothing can be written there.
+        FileExistsError: If `path` exists and may not be replaced.
+        OSError: If `path` cannot be written.
     """
     target = place(path, caller)
     if target.exists() and not overwrite:
@@ -64,7 +64,7 @@ def staged(path: str | os.PathLike[str], *, overwrite: bool, caller: str) -> Ite
             new.rename(target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-        with suppress(OSError):  # the first that is not empty
+        with suppress(OSError):  # stops at the first folder that is not empty
             for folder in missing:
                 folder.rmdir()
 
@@ -77,7 +77,7 @@ def _unwritable(error: OSError, path: str | os.PathLike[str], caller: str) -> OS
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Puts each in the other's place: in one step where the system can do that, as Linux does on most file systems.
+    """Swaps two paths, atomically if the system can, as Linux does on most file systems.
 
     Source: https://man7.org/linux/man-pages/man2/renameat2.2.html
     """

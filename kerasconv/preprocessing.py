@@ -1,4 +1,4 @@
-"""How an encoded image becomes a model's input: written down once, done inside the graph, stored beside the model."""
+"""Preprocessing of encoded images: described once, computed in the graph, and stored with the model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ORDERS = ("rgb", "bgr")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From the bytes of a JPEG or PNG file to the numbers that a model takes.
+    """The preprocessing from the bytes of a JPEG or PNG file to the input of a model.
 
-    An image is decoded to pixels from 0 to 255, stretched to `size`, its channels put in order, and each becomes
-    `(pixel * scale - mean) / std`. These are the modes of `keras.applications`:
+    An image is decoded to pixels from 0 to 255 and resized to `size`, its channels are put in order, and each pixel
+    becomes `(pixel * scale - mean) / std`. These are the modes of `keras.applications`:
 
     | mode | arguments |
     |---|---|
@@ -32,15 +32,15 @@ class Preprocessing:
         size: Height and width of the result.
         channels: 3, or 1 for grey images; images of the other kind are converted.
         resize: `"bilinear"`, `"nearest"`, `"bicubic"` or `"area"`, as in `tf.image.resize`.
-        antialias: Whether resizing to fewer pixels smooths first, as Pillow does.
+        antialias: Whether to smooth before reducing the size, as Pillow does.
         channel_order: `"rgb"` or `"bgr"`.
-        scale: What a pixel is multiplied by.
-        mean: What is subtracted then, one number for all channels or one for each, in the order of `channel_order`.
-        std: What the difference is divided by, likewise.
+        scale: The factor on pixels.
+        mean: The number to subtract, for all channels or for each, in the order of `channel_order`.
+        std: The number to divide by, for all channels or for each.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If it has a value that makes no sense.
+        ValueError: If an argument has an invalid value.
 
     Example:
         >>> Preprocessing((224, 192), scale=1 / 127.5, mean=1).mean
@@ -80,9 +80,9 @@ class Preprocessing:
             object.__setattr__(self, name, value)
 
     def apply(self, image_bytes: Any) -> tf.Tensor:
-        """The images in a batch of encoded ones, by TensorFlow's operations, eagerly or in a graph.
+        """Decodes and preprocesses a batch of images with TensorFlow's operations, eagerly or in a graph.
 
-        The orientation that a camera notes in its files is not looked at; transparency is dropped.
+        The orientation in EXIF data is ignored, and transparency is dropped.
 
         Args:
             image_bytes: The bytes of JPEG or PNG files, of any sizes, shape `(batch,)`.
@@ -91,8 +91,8 @@ class Preprocessing:
             Float32 images of shape `(batch, height, width, channels)`.
 
         Raises:
-            tf.errors.InvalidArgumentError: If one of them is no JPEG or PNG file, or is corrupt. In a served model the
-                whole request fails.
+            tf.errors.InvalidArgumentError: If an image is not a JPEG or PNG file, or is corrupt. In a served model
+                the whole request fails.
 
         Example:
             >>> white = tf.io.encode_png(tf.fill((5, 7, 3), tf.constant(255, tf.uint8)))
@@ -105,10 +105,10 @@ class Preprocessing:
         return self._normalise(images)
 
     def of_pixels(self, pixels: Any) -> tf.Tensor:
-        """The same from images that are decoded already.
+        """Preprocesses images that have been decoded.
 
         Args:
-            pixels: From 0 to 255, in RGB, shape `(batch, height, width, channels)`.
+            pixels: Pixels from 0 to 255 in RGB, shape `(batch, height, width, channels)`.
 
         Returns:
             Float32 images of shape `(batch, *size, channels)`.
@@ -121,7 +121,7 @@ class Preprocessing:
         return self._normalise(self._resize(pixels))
 
     def to_dict(self) -> dict[str, Any]:
-        """The arguments, as JSON knows them.
+        """Returns the arguments in types of JSON.
 
         Example:
             >>> Preprocessing((8, 6), channels=1, scale=1).to_dict()["mean"]
@@ -131,11 +131,11 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, arguments: Mapping[str, Any]) -> Preprocessing:
-        """The opposite of `to_dict`.
+        """Creates a preprocessing from the result of `to_dict`.
 
         Raises:
-            TypeError: If `arguments` is no mapping.
-            ValueError: If it lacks the size, or has arguments that do not exist.
+            TypeError: If `arguments` is not a mapping.
+            ValueError: If it lacks the size, or has unknown arguments.
 
         Example:
             >>> Preprocessing.from_dict({"size": [8, 6], "scale": 1}) == Preprocessing((8, 6), scale=1)
@@ -152,7 +152,7 @@ class Preprocessing:
         return cls(**arguments)
 
     def _decode(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        """One image of the right size; `decode_jpeg` also reads PNG files, and alone can decode accurately."""
+        """Decodes and resizes an image. `decode_jpeg` also reads PNG files, and only it can decode accurately."""
         pixels = tf.io.decode_jpeg(image_bytes, self.channels, dct_method="INTEGER_ACCURATE")
         return self._resize(pixels)
 

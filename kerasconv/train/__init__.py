@@ -1,4 +1,4 @@
-"""Training of the zoo's classifiers, and what comes after it: measuring them, and asking them."""
+"""Training, evaluation and prediction with the zoo's classifiers."""
 
 from kerasconv.train.data import Data, Inputs, inputs_of, load, read_image
 from kerasconv.train.fit import Plan, Result, train

@@ -1,4 +1,4 @@
-"""Everything that a training run needs to go on where it was killed, in one file that is there whole or not at all."""
+"""Checkpoints of training runs, each in one file that is written atomically."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LAST, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.csv"
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes the state of a run after each epoch, and stops the run when it no longer gets better.
+    """Writes the state of a run after each epoch, and stops the run when it no longer improves.
 
-    When to stop, and which epoch was the best, follow from the losses of all epochs, which are part of the state. So
-    it makes no difference whether the run was interrupted.
+    The best epoch and the end of the run are functions of the losses of all epochs, which are part of the state. An
+    interruption therefore makes no difference.
 
     Args:
-        folder: Where the files are: `checkpoint.safetensors`, `log.csv`, and `best.safetensors` with `patience`.
-        patience: So many epochs without a lower loss on the held-out part end the run; `None` for never.
+        folder: The folder of `checkpoint.safetensors`, `log.csv` and, with `patience`, `best.safetensors`.
+        patience: The number of epochs without a lower validation loss after which the run stops; `None` for no limit.
 
     Attributes:
-        history: What was measured in each epoch.
+        history: The metrics of each epoch.
     """
 
     def __init__(self, folder: Path, patience: int | None = None):
@@ -41,7 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder, self.patience, self.history = folder, patience, History()
 
     def restore(self) -> None:
-        """Puts model and optimizer in the state of the last epoch, if there is one.
+        """Restores model and optimizer to the state of the last epoch, if there is one.
 
         Raises:
             ValueError: If the file is damaged, or of another model.
@@ -50,7 +50,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.history = _read(self.folder / LAST, _state(self.model))["history"]
 
     def restore_best(self) -> None:
-        """Puts the model in the state of its best epoch.
+        """Restores the model to the state of its best epoch.
 
         Raises:
             ValueError: If the file is damaged, or of another model.
@@ -59,18 +59,18 @@ class Checkpoint(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        """The index of the epoch with the lowest loss on the held-out part."""
+        """The index of the epoch with the lowest validation loss."""
         return int(np.argmin([row["val_loss"] for row in self.history]))
 
     @property
     def finished(self) -> bool:
-        """Whether the run no longer gets better."""
+        """`True` if the run no longer improves."""
         if not self.patience or not self.history:
             return False
         return len(self.history) - 1 - self.best_epoch >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Writes the state; the best one first, so that the last one never speaks of a best one that is not there."""
+        """Writes the best state, then the last one, whose history refers to the best state."""
         self.history.append({name: float(value) for name, value in (logs or {}).items()})
         if self.patience and self.best_epoch == epoch:
             _write(self.folder / BEST, _weights(self.model), {})
@@ -81,7 +81,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def write_log(path: Path, history: History) -> None:
-    """Writes what was measured in each epoch as a table, `log.csv`."""
+    """Writes the metrics of each epoch as a table, `log.csv`."""
     with staged(path, overwrite=True, caller="train") as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["epoch", *history[0]])
         writer.writeheader()
@@ -89,7 +89,7 @@ def write_log(path: Path, history: History) -> None:
 
 
 def _weights(model: keras.Model) -> dict[str, keras.Variable]:
-    """The variables of a model, those of random generators among them; by their place, as paths may occur twice."""
+    """Returns the variables of a model, random states included, by number since paths may not be unique."""
     return {f"model/{i}": variable for i, variable in enumerate(model.variables)}
 
 
@@ -104,11 +104,11 @@ def _write(path: Path, variables: Mapping[str, keras.Variable], about: Mapping[s
 
 
 def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Any]:
-    """Assigns the arrays of a file to variables, all or none, and gives what else stands there."""
+    """Assigns the arrays of a file to all variables or none, and returns the file's metadata."""
     try:
         with safe_open(path, "numpy") as file:
             about = json.loads(file.metadata()["state"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safetensors' file is no mapping
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is not a mapping
         if about.pop("sha256") != _digest(arrays, about):
             raise ValueError("its SHA-256 is not that of what was written")
         differing = [n for n, v in variables.items() if n not in arrays or arrays[n].shape != tuple(v.shape)]

@@ -1,4 +1,4 @@
-"""What a model learns from: scikit-learn's digits, a folder that has one folder per class, or an `.npz` file."""
+"""Training data: scikit-learn's digits, a folder with a folder for each class, or an `.npz` file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Array = np.ndarray[Any, Any]
 
 BAD_IMAGES = ("skip", "fail")
 IN_MEMORY = 2**30
-"""So many bytes of images are kept in memory; more of them in a temporary file."""
+"""The largest number of bytes of images that are kept in memory. More are kept in a temporary file."""
 
 
 _LUMA = np.asarray([[0.299], [0.587], [0.114]], np.float32)
-"""The weights of red, green and blue in a grey value, as JPEG and Pillow have them (ITU-R BT.601)."""
+"""The weights of red, green and blue in a grey value, as in JPEG and Pillow (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Data:
     """Examples and their classes.
 
     Attributes:
-        x: What the model takes, float32, `(examples, *input_shape)`.
-        y: The class of each, an index into `labels`.
+        x: The inputs of the model, float32, `(examples, *input_shape)`.
+        y: The class of each example, an index into `labels`.
         labels: The names of the classes.
-        unreadable: Files that could not be decoded and were left out.
-        fingerprint: The SHA-256 of what was read: data with the same one are the same.
+        unreadable: Files that could not be decoded and were skipped.
+        fingerprint: The SHA-256 of the data.
     """
 
     x: Array
@@ -51,11 +51,11 @@ class Data:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model takes.
+    """The input of a model.
 
     Attributes:
-        shape: Of one input.
-        preprocessing: What becomes of pixels from 0 to 255; `None` if the model takes no images.
+        shape: The shape of one input.
+        preprocessing: The preprocessing of pixels from 0 to 255; `None` if the model takes no images.
     """
 
     shape: tuple[int, ...]
@@ -63,7 +63,7 @@ class Inputs:
 
     @property
     def channels_first(self) -> bool:
-        """Whether the model has the channels of an image in front."""
+        """`True` if the model has the channels of an image first."""
         return self.preprocessing is not None and self.shape != (*self.preprocessing.size, self.preprocessing.channels)
 
     def image_preprocessing(self) -> Preprocessing:
@@ -77,7 +77,7 @@ class Inputs:
         return self.preprocessing
 
     def of_pixels(self, pixels: Array) -> Array:
-        """An image `(height, width, channels)` of pixels from 0 to 255 as the model takes it."""
+        """Converts an image `(height, width, channels)` of pixels from 0 to 255 to the input of the model."""
         preprocessing = self.image_preprocessing()
         given, wanted = pixels.shape[-1], preprocessing.channels
         if (given, wanted) == (1, 3):
@@ -91,10 +91,10 @@ class Inputs:
 
 
 def inputs_of(name: str, options: Mapping[str, Any]) -> Inputs:
-    """What a classifier of the zoo takes, built with these options.
+    """Returns the input of a classifier of the zoo with these options.
 
     Raises:
-        ValueError: If it is no classifier, or the size of its input is not known.
+        ValueError: If the model is not a classifier, or the size of its input is not known.
     """
     entry = models.get_entry(name)
     known = inspect.signature(entry.build).parameters
@@ -114,14 +114,14 @@ def inputs_of(name: str, options: Mapping[str, Any]) -> Inputs:
 
 
 def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip") -> Data:
-    """Reads data, as a model takes them.
+    """Reads data as inputs of a model.
 
     Args:
-        source: `"digits"`, a folder that has a folder of images for each class, or an `.npz` file. This has `x`, either
-            pixels as uint8, `(examples, height, width)` or with channels, or floats that the model takes as they are;
-            `y`, a class for each; and perhaps `labels`, the names of the classes 0, 1, 2, ...
-        inputs: What the model takes.
-        bad_images: What to do with files in the folders that cannot be decoded: `"skip"` or `"fail"`.
+        source: `"digits"`, a folder with a folder of images for each class, or an `.npz` file. The file has `x`, either
+            pixels as uint8, `(examples, height, width)` with or without channels, or floats that the model takes
+            unchanged; `y`, the class of each example; and optionally `labels`, the names of the classes 0, 1, 2, ...
+        inputs: The input of the model.
+        bad_images: The treatment of files that cannot be decoded: `"skip"` or `"fail"`.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -147,11 +147,11 @@ def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip
 
 
 def _load_digits(inputs: Inputs) -> Data:
-    """1,797 handwritten digits of 8 x 8 pixels, whose 17 shades become pixels from 0 to 255."""
+    """Loads 1,797 handwritten digits of 8 x 8 pixels, whose 17 shades are scaled to 0 to 255."""
     digits = import_extra("sklearn.datasets", "load", "the digits").load_digits()
     pixels = digits.images[..., None].astype("float32") * (255 / 16)
     labels = tuple(map(str, digits.target_names))
-    return Data(_each(pixels, inputs), digits.target, labels, (), _fingerprint(pixels, digits.target, labels))
+    return Data(_preprocess_all(pixels, inputs), digits.target, labels, (), _fingerprint(pixels, digits.target, labels))
 
 
 def _load_npz(path: Path, inputs: Inputs) -> Data:
@@ -171,7 +171,7 @@ def _load_npz(path: Path, inputs: Inputs) -> Data:
     labels, y = _classes(y, arrays.get("labels"))
     fingerprint = _fingerprint(x, y, labels)
     if x.dtype == np.uint8:
-        x = _each((x if x.ndim == 4 else x[..., None]).astype("float32"), inputs)
+        x = _preprocess_all((x if x.ndim == 4 else x[..., None]).astype("float32"), inputs)
     elif not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all():
         raise ValueError(f"load: `x` must be pixels as uint8, or finite floats. Received: {x.dtype} in {str(path)!r}.")
     elif x.shape[1:] != inputs.shape:
@@ -182,7 +182,7 @@ def _load_npz(path: Path, inputs: Inputs) -> Data:
 
 
 def _classes(y: Array, names: Array | None) -> tuple[tuple[str, ...], Array]:
-    """The names of the classes, and for each example an index into them."""
+    """Returns the names of the classes, and for each example an index into them."""
     if names is None:
         values, y = np.unique(y, return_inverse=True)
         return tuple(map(str, values)), y
@@ -204,7 +204,7 @@ def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
         for file in sorted((folder / label).iterdir())
         if file.is_file() and file.name[0] != "."
     ]
-    x = _room(len(files), inputs.shape)
+    x = _allocate(len(files), inputs.shape)
     y: list[int] = []
     unreadable, digest = [], hashlib.sha256()
     for file, label in files:
@@ -229,20 +229,20 @@ def _load_folder(folder: Path, inputs: Inputs, bad_images: str) -> Data:
 
 
 def read_pixels(file: Path, channels: int) -> Array | None:
-    """An image file as pixels from 0 to 255, `(height, width, channels)`, turned as its EXIF data say.
+    """Reads an image file as pixels from 0 to 255, `(height, width, channels)`, rotated according to its EXIF data.
 
-    `None` if it cannot be decoded.
+    Returns `None` if it cannot be decoded.
     """
     try:
         with Image.open(file) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB"), "float32")
         return pixels.reshape(*pixels.shape[:2], channels)
-    except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever damaged bytes lead them to
+    except Exception:  # noqa: BLE001 - Pillow's decoders raise many kinds of errors
         return None
 
 
 def read_image(file: Path, inputs: Inputs) -> Array:
-    """An image file as a model takes it.
+    """Reads an image file as the input of a model.
 
     Raises:
         ValueError: If it cannot be decoded.
@@ -256,18 +256,18 @@ def read_image(file: Path, inputs: Inputs) -> Array:
     return inputs.of_pixels(pixels)
 
 
-def _each(images: Array, inputs: Inputs) -> Array:
-    x = _room(len(images), inputs.shape)
+def _preprocess_all(images: Array, inputs: Inputs) -> Array:
+    x = _allocate(len(images), inputs.shape)
     for i, pixels in enumerate(images):
         x[i] = inputs.of_pixels(pixels)
     return x
 
 
-def _room(examples: int, shape: tuple[int, ...]) -> Array:
-    """An array for so many examples, in memory or, if they are too large, in a temporary file without a name."""
+def _allocate(examples: int, shape: tuple[int, ...]) -> Array:
+    """Allocates an array for examples, in memory or, if it is too large, in an unnamed temporary file."""
     if 4 * examples * np.prod(shape, dtype=float) <= IN_MEMORY:
         return np.empty((examples, *shape), "float32")
-    with tempfile.TemporaryFile() as file:  # it stays until the array is gone
+    with tempfile.TemporaryFile() as file:  # the file exists as long as the array
         return np.memmap(file, "float32", shape=(examples, *shape))
 
 
@@ -279,7 +279,7 @@ def _fingerprint(x: Array, y: Array, labels: Sequence[str]) -> str:
 
 
 def differing_names(known: Sequence[str], arrived: Sequence[str]) -> str | None:
-    """How class names differ from those that are known, in words; `None` if they do not."""
+    """Describes how class names differ from the known ones; returns `None` if they do not."""
     lacking = [name for name in known if name not in arrived]
     new = [name for name in arrived if name not in known]
     parts = [
@@ -293,7 +293,7 @@ def differing_names(known: Sequence[str], arrived: Sequence[str]) -> str | None:
 
 
 def split(data: Data, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Which examples to train on and which to hold out, the same share of every class; a function of its arguments.
+    """Splits the examples into training and validation parts with equal shares of each class, deterministically.
 
     Raises:
         ValueError: If a class, or a part, would be left without examples.
@@ -314,12 +314,12 @@ def split(data: Data, fraction: float, seed: int) -> tuple[Array, Array]:
 
 
 class Batches(keras.utils.PyDataset):
-    """Some of the data in batches, for `fit`.
+    """Batches of a part of the data, for `fit`.
 
     Args:
-        data: All of them.
-        chosen: Which of them, as indices.
-        batch_size: How many go together.
+        data: The data.
+        chosen: The indices of the examples.
+        batch_size: The number of examples in a batch.
     """
 
     def __init__(self, data: Data, chosen: Array, batch_size: int):
@@ -335,9 +335,9 @@ class Batches(keras.utils.PyDataset):
 
 
 class ShuffledBatches(Batches):
-    """The same in another order each epoch, which is a function of the seed and the epoch alone.
+    """Batches in a different order in each epoch, which is a function of the seed and the epoch only.
 
-    The epoch must be set by a callback: Keras calls `on_epoch_end` before the first epoch, too.
+    The epoch must be set by a callback, since Keras calls `on_epoch_end` before the first epoch too.
     """
 
     def __init__(self, data: Data, chosen: Array, batch_size: int, seed: int):
@@ -345,5 +345,5 @@ class ShuffledBatches(Batches):
         self.seed, self._in_order = seed, chosen
 
     def set_epoch(self, epoch: int) -> None:
-        """Takes the order of this epoch."""
+        """Shuffles the examples for an epoch."""
         self.chosen = np.random.default_rng([self.seed, epoch]).permutation(self._in_order)

@@ -15,7 +15,7 @@ def import_extra(module: str, caller: str, use: str) -> Any:
     Args:
         module: Its name, such as `"sklearn.datasets"`.
         caller: The function or command that needs it.
-        use: The part of its work that does, in the plural.
+        use: The part of its work that needs it, in the plural.
 
     Raises:
         ImportError: If it cannot be imported.

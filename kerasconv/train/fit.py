@@ -1,8 +1,8 @@
-"""Trains a classifier of the zoo on Keras' `fit`, so that a run that is killed goes on as if nothing had happened.
+"""Training of the zoo's classifiers with Keras' `fit`. An interrupted run can be resumed with the same result.
 
-All that is random is a function of the seed: the split, the first weights, and the order of the examples in each epoch,
-which is a function of the number of the epoch too. What augmentation and dropout draw comes from generators whose
-states stand in the checkpoint.
+All randomness is a function of the seed: the split, the initial weights, and the order of the examples in each epoch,
+which also depends on the number of the epoch. The states of the random generators of augmentation and dropout are part
+of the checkpoint.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ AUGMENTATIONS = {
     "shift": lambda **kwargs: keras.layers.RandomTranslation(0.1, 0.1, "nearest", **kwargs),
     "zoom": lambda **kwargs: keras.layers.RandomZoom(0.1, 0.1, "nearest", **kwargs),
 }
-"""Mirrored left to right or not; turned by up to 18 degrees; shifted, or made larger or smaller, by up to a tenth."""
+"""Augmentations: mirroring left to right, rotation by up to 18 degrees, shifts and zoom by up to a tenth."""
 
 PRECISIONS = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train, on what, and how.
+    """The parameters of a training run.
 
     Attributes:
         name: A classifier of the zoo.
-        data: What `kerasconv.train.load` takes.
-        options: What the builder takes. The number of classes is that of the data.
-        epochs: How often every example is seen.
-        batch_size: How many examples are seen between two steps.
-        learning_rate: Of the optimizer, Adam.
-        seed: From which all that is random follows.
-        validation_split: The share of the data that is held out to measure by.
-        augment: Some of `AUGMENTATIONS`, applied to what is trained on.
+        data: The source of the data; see `kerasconv.train.load`.
+        options: Options of the builder. The number of classes is that of the data.
+        epochs: The number of epochs.
+        batch_size: The number of examples in a batch.
+        learning_rate: The learning rate of the optimizer, Adam.
+        seed: The seed of all randomness.
+        validation_split: The share of the data that is held out for validation.
+        augment: Some of `AUGMENTATIONS`, applied to the training examples.
         mixed_precision: `"float16"` or `"bfloat16"` to compute in this, with variables in float32; `None` for float32.
-        patience: So many epochs without a lower loss on the held-out part end the training, and the best epoch's
-            weights are kept; `None` to train to the end and keep the last ones.
-        bad_images: `"skip"` or `"fail"`: what to do with files that cannot be decoded.
+        patience: The number of epochs without a lower validation loss after which the training stops, with the weights
+            of the best epoch; `None` to train for all epochs and keep the last weights.
+        bad_images: `"skip"` or `"fail"`, the treatment of files that cannot be decoded.
 
     Raises:
-        ValueError: If an argument has a value that makes no sense.
+        ValueError: If an argument has an invalid value.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """What a training gave: the model, how good it is on what was held out, and what was measured in each epoch."""
+    """The result of a training run: the model, its validation report, and the metrics of each epoch."""
 
     model: keras.Model
     report: Report
@@ -110,24 +110,25 @@ def train(
     tensorboard: bool = False,
     announce: Any = lambda line: None,
 ) -> Result:
-    """Trains a model and writes it to a folder, with what is known of it.
+    """Trains a model, and writes it to a folder with reports.
 
     The folder then has `model/`, `report.json`, `confusion.png`, `log.csv`, `run.json` (the plan), and
-    `checkpoint.safetensors`, from which a run that was interrupted, or is to have more epochs, goes on.
+    `checkpoint.safetensors`, with which an interrupted run can be resumed, or a run extended by further epochs.
 
     Args:
-        plan: What to do.
+        plan: The parameters of the run.
         output: The folder.
-        resume: Whether the folder may hold such a run, which then goes on. Its plan must be the same but for `epochs`,
-            and so must the data.
+        resume: Whether to resume a run in the folder, if there is one. Its data and its plan must be the same, except
+            for `epochs`.
         tensorboard: Whether to write logs for TensorBoard, to `tensorboard/`.
-        announce: Called with lines of text that say what is about to happen.
+        announce: A function that is called with lines of text about the progress.
 
     Raises:
-        ImportError: If a package of the extra `train` is not installed, or there shall be logs for TensorBoard, and it
-            is not.
-        FileExistsError: If the folder holds something and `resume` is false.
-        ValueError: If the model is no classifier, the data are malformed, or the run is another one or damaged.
+        ImportError: If a package of the extra `train` is not installed, or TensorBoard is not and `tensorboard` is
+            true.
+        FileExistsError: If the folder is not empty and `resume` is false.
+        ValueError: If the model is not a classifier, the data are malformed, or the run to resume is a different one or
+            damaged.
     """
     output = Path(output)
     _refuse(plan, output, resume, tensorboard)
@@ -157,7 +158,7 @@ def train(
             callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard"))
         trainer.fit(
             batches,
-            shuffle=False,  # Keras would shuffle the batches once more, by Python's generator, whose state is lost
+            shuffle=False,  # Keras would shuffle the batches again, with Python's generator, whose state is not saved
             validation_data=Batches(data, held_out, plan.batch_size),
             initial_epoch=done,
             epochs=plan.epochs,
@@ -174,13 +175,13 @@ def train(
 
 
 def _refuse(plan: Plan, output: Path, resume: bool, tensorboard: bool) -> None:
-    """Raises for what must not be begun."""
+    """Raises if the run cannot be started."""
     if output.exists() and not resume and (not output.is_dir() or any(output.iterdir())):
         raise FileExistsError(
             f"train: the output must be a new or empty folder, unless a run in it is to be resumed. "
             f"Received: {str(output)!r}."
         )
-    drawing("train")  # which comes last
+    drawing("train")  # which is needed at the end only
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError(
             "train: logs for TensorBoard need the package tensorboard, which the extra of that name has: "
@@ -195,7 +196,7 @@ def _refuse(plan: Plan, output: Path, resume: bool, tensorboard: bool) -> None:
 def _write(
     plan: Plan, data: Data, inputs: Inputs, model: keras.Model, report: Report, epochs: int, output: Path
 ) -> None:
-    """Writes the model, and how good it is."""
+    """Writes the model and its report."""
     training = {
         **{name: value for name, value in dataclasses.asdict(plan).items() if name not in ("name", "data", "options")},
         "fingerprint": data.fingerprint,
@@ -218,14 +219,14 @@ def _write(
 
 
 def _build(plan: Plan, data: Data, inputs: Inputs) -> tuple[keras.Model, keras.Model]:
-    """The model, and the same behind the augmentation, ready for `fit`."""
+    """Returns the model, and a compiled model of augmentation and the same model."""
     model = models.create_model(plan.name, **plan.options, classes=len(data.labels))
     if model.output_shape != (None, len(data.labels)):
         raise ValueError(
             f"train: the model must give one number for each of {len(data.labels)} classes. Received: {plan.name!r}, "
             f"whose output has the shape {model.output_shape}."
         )
-    model.layers[-1].dtype_policy = "float32"  # probabilities and loss, whatever the rest computes in
+    model.layers[-1].dtype_policy = "float32"  # for the probabilities and the loss
     data_format = "channels_first" if inputs.channels_first else "channels_last"
     augment = [
         AUGMENTATIONS[word](dtype="float32", data_format=data_format, name=f"augment_{word}") for word in plan.augment
@@ -238,7 +239,7 @@ def _build(plan: Plan, data: Data, inputs: Inputs) -> tuple[keras.Model, keras.M
 
 
 def _make_deterministic(seed: int) -> None:
-    """On a CPU, the same operations give the same bits each time; on a GPU, they must be told to."""
+    """Sets the seed, and enables deterministic operations on a GPU. Those on a CPU always are."""
     keras.utils.set_random_seed(seed)
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
@@ -246,7 +247,7 @@ def _make_deterministic(seed: int) -> None:
 
 @contextmanager
 def _precision(mixed: str | None) -> Iterator[None]:
-    """Within it, layers compute in this precision by default."""
+    """Sets the default precision of layers within the block."""
     before = keras.config.dtype_policy()
     if mixed:
         keras.config.set_dtype_policy(f"mixed_{mixed}")
@@ -257,7 +258,7 @@ def _precision(mixed: str | None) -> Iterator[None]:
 
 
 def _same_run(plan: Plan, data: Data, output: Path) -> None:
-    """Notes down what is done in this folder, or raises if it is not what has been done in it so far."""
+    """Records the run in its folder, or raises if the folder has a different run."""
     now = json.loads(json.dumps({**dataclasses.asdict(plan), "labels": data.labels, "fingerprint": data.fingerprint}))
     if (output / RUN).exists():
         before = json.loads((output / RUN).read_text())

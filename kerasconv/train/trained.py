@@ -1,4 +1,4 @@
-"""A classifier together with what must be known to use it: what it takes, what its classes are, what it learnt from."""
+"""Trained classifiers, with their inputs, class names and training data."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier that can be used.
+    """A trained classifier.
 
     Attributes:
         model: The model.
-        inputs: What it takes.
+        inputs: The input of the model.
         labels: The names of its classes; `None` if they are not known.
-        training: What it was trained on: the `fingerprint` of the data, the `seed` and the `validation_split`; empty if
-            that is not known.
+        training: The `fingerprint` of the training data, the `seed` and the `validation_split`; empty if they are not
+            known.
     """
 
     model: keras.Model
@@ -36,18 +36,18 @@ class Trained:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, x: Array) -> Array:
-        """The probability of each class."""
+        """Returns the probability of each class."""
         y = self.model.predict(x, verbose=0)
         return y if gives_probabilities(self.model) else np.asarray(keras.ops.softmax(y))
 
     def best(self, x: Array, top: int) -> list[tuple[str, float]]:
-        """The most probable classes of one input, with their probabilities."""
+        """Returns the most probable classes of one input, with their probabilities."""
         y = self.probabilities(x[None])[0]
         names = self.labels or tuple(map(str, range(len(y))))
         return [(names[i], float(y[i])) for i in np.argsort(-y, kind="stable")[:top]]
 
     def held_out(self, data: Data) -> Array | None:
-        """Which of the data were held out when it was trained on them; `None` if it was trained on others."""
+        """Returns the indices of validation examples; `None` if the model was trained on other data."""
         if self.training.get("fingerprint") != data.fingerprint:
             return None
         return split(data, self.training["validation_split"], self.training["seed"])[1]
@@ -56,7 +56,7 @@ class Trained:
         """Raises unless the classes of the data are those of the model.
 
         Raises:
-            ValueError: If they are others.
+            ValueError: If they differ.
         """
         if self.labels is not None and (difference := differing_names(self.labels, data.labels)):
             raise ValueError(f"evaluate: the data must have the model's class names. Received: {difference}.")
@@ -68,18 +68,18 @@ class Trained:
 
 
 def gives_probabilities(model: keras.Model) -> bool:
-    """Whether a classifier ends in a softmax; if not, it gives logits."""
+    """Returns whether a classifier ends in a softmax. Otherwise its outputs are logits."""
     last = model.layers[-1]
     return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
 
 
 def open_trained(name: str, options: Mapping[str, Any] | None = None) -> Trained:
-    """A classifier, and what is known of it.
+    """Loads a trained classifier.
 
     Args:
-        name: The folder of a preset, such as `train` writes; a `.keras` file, which is taken to want pixels from 0 to
-            1; or a model of the zoo.
-        options: What the builder of the zoo's model takes, its weights among them.
+        name: The folder of a preset, such as `train` writes; a `.keras` file, for which pixels are scaled to 0 to 1; or
+            the name of a model of the zoo.
+        options: Options of the zoo's builder, `weights` among them.
 
     Raises:
         ValueError: If there is no such model, it is damaged, or it has no weights.
