@@ -30,7 +30,7 @@ def to_litert(
     overwrite: bool = False,
     tolerance: float = 1e-5,
 ) -> ParityReport:
-    """Writes a model as a LiteRT file of built-in operators, verified before it is put in place.
+    """Writes a model as a LiteRT file of built-in operators, and verifies it.
 
     Its signature takes and gives the model's inputs and outputs by name, at any batch size. Beside `NAME.tflite`, the
     folder `NAME.tflite.golden` holds inputs and outputs to verify it with, and `NAME.tflite.manifest.json` the hashes
@@ -41,17 +41,17 @@ def to_litert(
     Args:
         model: A built functional or Sequential model.
         path: The file to write. It ends in `.tflite`.
-        overwrite: Whether to replace what stands there.
+        overwrite: Whether to replace an existing file.
         tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
 
     Returns:
         The measured differences in LiteRT, at two batch sizes.
 
     Raises:
-        TypeError: If `model` is no Keras model.
+        TypeError: If `model` is not a Keras model.
         ValueError: If the model has not been built, takes text or computes in half precision, or the path ends
             otherwise.
-        FileExistsError: If something stands at `path`, without `overwrite`.
+        FileExistsError: If `path` exists, without `overwrite`.
         ExportError: If the model has an operation that LiteRT lacks, the outputs of the file differ from those of the
             model, or LiteRT is not installed. Nothing is written in that case.
 

@@ -55,10 +55,10 @@ def to_onnx(
     overwrite: bool = False,
     tolerance: float = 1e-5,
 ) -> ParityReport:
-    """Writes any Keras model as an ONNX file of standard operators, checked and verified before it is put in place.
+    """Writes any Keras model as a verified ONNX file of standard operators. An invalid file never appears at `path`.
 
-    The model's graph is walked layer by layer, so a convolution becomes a `Conv`, whatever its padding, dilation and
-    groups, and a pooling layer a `MaxPool` or `AveragePool`. ONNX wants channels at axis 1: the input is transposed
+    The model's graph is walked layer by layer, so a convolution becomes a `Conv` for any padding, dilation and
+    groups, and a pooling layer a `MaxPool` or `AveragePool`. ONNX needs channels at axis 1: the input is transposed
     once, and nothing inside. An operation without a rule is traced by TensorFlow and converted by tf2onnx.
 
     Beside `NAME.onnx`, a folder `NAME.golden` holds inputs and outputs to verify it with, in the layout of the ONNX
@@ -81,19 +81,20 @@ def to_onnx(
         profile: `"default"`, or `"web"` for onnxruntime-web, which takes no uneven pads in a `Conv`.
         quantize: Calibration data, an array of examples or for several inputs a dictionary of them by name. If given,
             the weights and activations become 8-bit integers (static quantisation, a scale per filter, in the format of
-            `QuantizeLinear` pairs), once the file has passed in float32. The report says what it saves and costs.
+            `QuantizeLinear` pairs), after the file has passed in float32. The report has its effect on size and
+            accuracy.
         external_data: Weights of at least this many bytes are written to a file `NAME.onnx.HASH.data` beside it. `None`
             does so only for more than 2 GiB of weights, the limit of an ONNX file.
-        overwrite: Whether to replace what stands there.
+        overwrite: Whether to replace an existing file.
         tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
 
     Returns:
         The measured differences in ONNX Runtime, at two batch sizes.
 
     Raises:
-        TypeError: If `model` is no Keras model.
+        TypeError: If `model` is not a Keras model.
         ValueError: If the model has not been built, or an argument is malformed.
-        FileExistsError: If something stands at `path`, without `overwrite`.
+        FileExistsError: If `path` exists, without `overwrite`.
         ExportError: If the model has an operation that ONNX lacks, or the outputs of the file differ from those of the
             model. Nothing is written in that case.
 

@@ -58,43 +58,42 @@ def verify(
     edge_inputs: bool = True,
     nan_must_match: bool = False,
 ) -> ParityReport:
-    """Runs an exported model in the runtimes that read it and measures how far it is from what it was made of.
+    """Runs an exported model in the runtimes that read it, and compares its outputs with those of the original model.
 
-    A SavedModel runs in a fresh process that knows nothing of kerasconv and in OpenVINO, an ONNX file in ONNX Runtime
-    and OpenVINO, a LiteRT file in LiteRT: in each that is installed. If a manifest stands with the artifact, its hashes
-    are checked first.
+    A SavedModel runs in a fresh process without kerasconv and in OpenVINO, an ONNX file in ONNX Runtime and OpenVINO, a
+    LiteRT file in LiteRT: in each that is installed. If the artifact has a manifest, its hashes are checked first.
 
-    It is run on its golden data, and with a `model` on further inputs, with which the model runs in Keras:
+    It runs on its golden data and, with a `model`, on further inputs, on which the model runs in Keras:
 
     - `random`: normally distributed numbers, at each batch size;
-    - `zeros`: all zero, at the last batch size, as those below;
-    - `large`: random numbers times 10,000. They pass within the tolerance, or within how far the model's own outputs
-      move when each input changes by the tolerance: a softmax of large numbers magnifies roundings without a fault;
-    - `nan`: random numbers, the middle pixel of the first example NaN. Which outputs are NaN then is compared. Runtimes
-      differ there for good reasons, above all in max pooling, so this is reported and does not change the verdict
+    - `zeros`: zeros, at the last batch size like those below;
+    - `large`: random numbers times 10,000. The tolerance is raised to the change of the model's own outputs when each
+      input changes by the tolerance, since a softmax of large numbers amplifies rounding errors;
+    - `nan`: random numbers with NaN in the middle pixel of the first example, to compare the positions of NaN in the
+      outputs. Runtimes legitimately differ there, above all in max pooling, so the verdict ignores these inputs
       unless `nan_must_match`.
 
-    The model is also compared with the golden data; the runtime is called Keras there.
+    The model is also compared with the golden data, in rows with the runtime Keras.
 
     Args:
-        path: The folder of a SavedModel, or of its numbered versions, of which the newest is taken; an ONNX file; or a
+        path: The folder of a SavedModel, or of its numbered versions, of which the newest is used; an ONNX file; or a
             LiteRT file, whose name ends in `.tflite`.
-        model: The Keras model to compare with. `None` compares with the golden data alone, which were written with the
+        model: The Keras model to compare with. `None` compares with the golden data only, which were written with the
             artifact.
-        batch_sizes: Batch sizes of random inputs. A file that takes one batch size only is tried at that.
+        batch_sizes: Batch sizes of random inputs. A file with a fixed batch size is run with that only.
         tolerance: The largest difference that passes, relative to the largest output.
-        runtimes: Some of `"keras"`, `"savedmodel"`, `"onnxruntime"`, `"litert"`, `"openvino"`. `None` takes all that
-            are installed and read the artifact; should one but the artifact's own refuse it, the report says so.
+        runtimes: Some of `"keras"`, `"savedmodel"`, `"onnxruntime"`, `"litert"`, `"openvino"`. `None` uses all that
+            are installed and read the artifact. The report lists those, except the native one, that could not run it.
         edge_inputs: Whether to try zeros, large numbers and NaN.
-        nan_must_match: Whether NaN must be at the same places in the outputs.
+        nan_must_match: Whether NaN must be at the same positions in the outputs.
 
     Returns:
         The measurements. `passed` is the verdict.
 
     Raises:
-        FileNotFoundError: If there is no such artifact, or no golden data and no model.
-        TypeError: If the path or the model is none.
-        ValueError: If an argument is wrong, or the model takes text.
+        FileNotFoundError: If the artifact does not exist, or there are neither golden data nor a model.
+        TypeError: If the path or the model has the wrong type.
+        ValueError: If an argument is malformed, or the model takes text.
         ExportError: If the artifact cannot be run, a file differs from the manifest, or a runtime is not installed.
 
     Example:

@@ -39,7 +39,7 @@ def to_saved_model(
     overwrite: bool = False,
     tolerance: float = 1e-5,
 ) -> ParityReport:
-    """Writes a model as a SavedModel that runs without kerasconv, verified before it is put in place.
+    """Writes a model as a SavedModel that runs without kerasconv, and verifies it.
 
     The convolutions and poolings inside are TensorFlow's own operators. All signatures take any batch size:
 
@@ -60,7 +60,7 @@ def to_saved_model(
     to warm up with to `assets.extra/tf_serving_warmup_requests`, inputs and outputs to verify with to
     `assets.extra/golden`, and the SHA-256 of every file to `assets.extra/manifest.json`.
 
-    With a `version`, the SavedModel is the folder `path/VERSION`, as TF Serving wants it, and beside it stand
+    With a `version`, the SavedModel is the folder `path/VERSION`, as TF Serving expects, and beside it are
     `models.config`, `batching_parameters.txt` and `monitoring.config`, unless they exist, and a `README.md` with the
     commands to serve the model and to query it.
 
@@ -72,17 +72,17 @@ def to_saved_model(
         preprocessing: How an image becomes the model's input, for a model with one input of shape
             `(batch, height, width, channels)`.
         features: Names of layers.
-        overwrite: Whether to replace what stands at `path`. A version is never replaced.
+        overwrite: Whether to replace an existing file or folder at `path`. A version is never replaced.
         tolerance: The largest difference from the model's own output that is accepted, relative to the largest output.
 
     Returns:
         The measured differences of `serving_default`, at two batch sizes, in a fresh process. The other signatures were
-        measured too. Its `path` is where the SavedModel stands.
+        measured too. Its `path` is that of the SavedModel.
 
     Raises:
-        TypeError: If `model` is no Keras model, or an option has the wrong type.
+        TypeError: If `model` is not a Keras model, or an option has the wrong type.
         ValueError: If the model has not been built, or an option does not fit it.
-        FileExistsError: If something stands at `path`, without `overwrite`, or the version exists.
+        FileExistsError: If `path` exists, without `overwrite`, or the version exists.
         ExportError: If the outputs of a signature differ from those of the model. Nothing is written in that case.
 
     Example:

@@ -171,7 +171,7 @@ def _flattened(layer: Any, features: _Features) -> _Features:
     channels = features.channels or ("as_torch" if len(shape) == 2 else own)
     if channels == own == "channels_last":
         return _Features("", shape)
-    if channels == own == "channels_first":  # Keras puts the channels last before it flattens
+    if channels == own == "channels_first":  # Keras moves the channels last before it flattens
         return _Features("", (*shape[1:], shape[0]))
     return _Features("as_torch") if own == "channels_last" else _Features("", _UNKNOWN)
 

@@ -63,7 +63,7 @@ def write_state(state: Mapping[str, Array], path: str | os.PathLike[str], *, ove
 
     Raises:
         ValueError: If the file has an unknown ending.
-        FileExistsError: If something stands there and may not be replaced.
+        FileExistsError: If the file exists and may not be replaced.
         ImportError: If the package that writes it is not installed.
     """
     target = Path(path)

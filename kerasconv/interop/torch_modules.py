@@ -82,7 +82,7 @@ def _check_flattened(a: Applied, caller: str) -> None:
     features = a.layer.get_build_config()["input_shape"][-1]
     if np.prod(a.flattened) != features:
         raise ValueError(
-            f"{caller}: the shape that was flattened must have as many cells as the layer has features. Received: "
+            f"{caller}: the shape that was flattened must have as many elements as the layer has features. Received: "
             f"{a.flattened} for {a.path!r}, which has {features}."
         )
 

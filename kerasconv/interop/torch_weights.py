@@ -122,11 +122,11 @@ def save_torch(
         path: The file: `.safetensors`, or `.pt` or `.pth`, which needs PyTorch.
         names: As in `to_torch`.
         flattened: As in `to_torch`.
-        overwrite: Whether to replace what stands there.
+        overwrite: Whether to replace an existing file.
 
     Raises:
         ValueError: As in `to_torch`, or if the file has another ending.
-        FileExistsError: If something stands at `path`, without `overwrite`.
+        FileExistsError: If `path` exists, without `overwrite`.
         ImportError: If the package that writes the file is not installed.
 
     Example:

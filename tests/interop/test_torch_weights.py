@@ -481,7 +481,7 @@ class TestBadInput:
             "load_torch: `flattened` must name layers with weights: 'conv', 'dense'. Received: flattened={'flatten': None}."
         )
         assert message(ValueError, interop.load_torch, model, state, flattened={"dense": (6, 7, 3)}) == (
-            "load_torch: the shape that was flattened must have as many cells as the layer has features. Received: "
+            "load_torch: the shape that was flattened must have as many elements as the layer has features. Received: "
             "(6, 7, 3) for 'dense', which has 168."
         )
 
