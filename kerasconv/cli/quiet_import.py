@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,7 +33,9 @@ def import_tensorflow() -> None:
     if LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     os.environ[LEVEL] = "3"
-    with _filtered_stderr():
+    with _filtered_stderr(), warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # Keras 3.13 gives one with NumPy 2.0
         import keras  # noqa: F401
         import tensorflow  # noqa: F401
 
