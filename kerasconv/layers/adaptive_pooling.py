@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from kerasconv import ops
-from kerasconv.layers.arguments import caller, public_layer
+from kerasconv import geometry, ops
+from kerasconv.layers.arguments import caller, plain_ints, public_layer, stock_checks
 from kerasconv.layers.masking import Stock
 from kerasconv.ops.pool import check_ties
 
@@ -21,7 +21,10 @@ class AdaptiveMixin(Stock):
     """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any):
-        super().__init__(output_size, data_format, **kwargs)
+        with stock_checks(self, kwargs):
+            super().__init__(plain_ints(output_size), data_format, **kwargs)
+        given = [1 if n is None else n for n in self.output_size]
+        geometry.standardize_tuple(given, len(given), "output_size", caller(self))  # raises if it is none
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns the shape of the output for this shape of the input."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import keras
@@ -118,8 +120,46 @@ def check_ints(layer: Any, arguments: dict[str, Any], *names: str) -> None:
         value = arguments.get(name)
         sequence = hasattr(value, "__iter__") and not isinstance(value, str)
         if value is not None and not all(map(geometry.is_int, value if sequence else [value])):
-            called = f" '{arguments['name']}'" if arguments.get("name") else ""
             raise ValueError(
-                f"{type(layer).__name__} layer{called}: `{name}` must be an int, or ints where there may be one for "
+                f"{_unfinished(layer, arguments)}: `{name}` must be an int, or ints where there may be one for "
                 f"each axis. Received: {name}={value!r}."
             )
+
+
+def plain_ints(value: Any) -> Any:
+    """Returns ints of NumPy, one or several, as Python's, since stock Keras knows no others; the rest unchanged."""
+    if geometry.is_int(value):
+        return int(value)
+    several = hasattr(value, "__len__") and hasattr(value, "__iter__") and not isinstance(value, str | dict)
+    return tuple(map(int, value)) if several and len(value) and all(map(geometry.is_int, value)) else value
+
+
+def check_scalar_ints(layer: Any, arguments: dict[str, Any], *names: str) -> None:
+    """Raises unless the arguments of these names, if there are any, are ints; whether they are positive, Keras checks.
+
+    Raises:
+        ValueError: If one is something else, or has more than 31 bits.
+    """
+    for name in names:
+        if name in arguments and not (geometry.is_int(arguments[name]) and arguments[name] < 2**31):
+            raise ValueError(
+                f"{_unfinished(layer, arguments)}: `{name}` must be an int, from 1 to 2147483647. "
+                f"Received: {name}={arguments[name]!r}."
+            )
+
+
+@contextmanager
+def stock_checks(layer: Any, arguments: dict[str, Any]) -> Iterator[None]:
+    """Puts the layer's name in front of what stock Keras says of malformed arguments."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        called = _unfinished(layer, arguments)
+        if type(error) not in (ValueError, TypeError) or str(error).startswith(type(layer).__name__):
+            raise
+        raise type(error)(f"{called}: {error}") from error
+
+
+def _unfinished(layer: Any, arguments: dict[str, Any]) -> str:
+    """Returns what a layer is called in errors while it is being constructed."""
+    return f"{type(layer).__name__} layer" + (f" '{arguments['name']}'" if arguments.get("name") else "")

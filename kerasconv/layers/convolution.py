@@ -8,8 +8,17 @@ import keras
 import numpy as np
 
 from kerasconv import config, geometry, ops, structure
-from kerasconv.layers.arguments import caller, check_ints, given, public_layer
+from kerasconv.layers.arguments import (
+    caller,
+    check_ints,
+    check_scalar_ints,
+    given,
+    plain_ints,
+    public_layer,
+    stock_checks,
+)
 from kerasconv.layers.masking import MaskMixin, Stock
+from kerasconv.ops.arguments import check_number
 from kerasconv.ops.conv import add_bias
 from kerasconv.ops.padding import check_padding_mode
 
@@ -35,14 +44,42 @@ class KernelMixin(Stock):
         output_padding: Any = None,
         **stock: Any,
     ):
-        check_ints(self, stock, "filters", "groups", "depth_multiplier", "kernel_size", "strides")
+        check_scalar_ints(self, stock, "filters", "groups", "depth_multiplier")
+        check_ints(self, stock, "kernel_size", "strides")
         # The stock constructor knows no explicit padding and refuses stride with dilation: both are set afterwards.
-        super().__init__(padding="valid", **stock)
+        with stock_checks(self, stock):
+            super().__init__(padding="valid", **{name: plain_ints(value) for name, value in stock.items()})
         self._set_window(padding, dilation_rate, output_padding)
         self.flip_kernel = bool(flip_kernel)
         if isinstance(algorithm, dict):  # an object, as Keras has saved it
             algorithm = keras.saving.deserialize_keras_object(algorithm)
         self.algorithm = config.check_algorithm(algorithm, caller(self))
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the kernel and the bias.
+
+        Raises:
+            ValueError: If the channels are not known or not a multiple of the groups, or the kernel does not fit in.
+        """
+        self._channels(input_shape)
+        with stock_checks(self, {"name": self.name}):
+            super().build(input_shape)
+
+    def _channels(self, input_shape: Any) -> int:
+        """Returns the number of channels of an input that the layer takes.
+
+        Raises:
+            ValueError: If it is not known, or the input has another number of axes.
+        """
+        axes = len(input_shape)
+        channels = input_shape[-1 if self.data_format == "channels_last" else 1] if axes == self.rank + 2 else None
+        if channels is None:
+            raise ValueError(
+                f"{caller(self)}: the input must have {self.rank + 2} axes, and a number of channels that is known "
+                f"when the layer is built. Received: input_shape={tuple(input_shape)}, "
+                f"data_format={self.data_format!r}."
+            )
+        return int(channels)
 
     def _set_window(self, padding: Any, dilation_rate: Any, output_padding: Any) -> None:
         self.padding = geometry.standardize_padding(padding, self.rank, caller(self))
@@ -83,7 +120,7 @@ class ConvolutionMixin(MaskMixin, KernelMixin):
     def __init__(self, *, padding_mode: str, padding_value: float, propagate_mask: bool, **others: Any):
         super().__init__(**others)
         self.padding_mode = check_padding_mode(padding_mode, caller(self))
-        self.padding_value = padding_value
+        self.padding_value = check_number(caller(self), padding_value, "padding_value")
         self.propagate_mask = bool(propagate_mask)
         self.supports_masking = False  # until there is one
 

@@ -7,12 +7,16 @@ from typing import Any
 import keras
 
 from kerasconv import ops
-from kerasconv.layers.arguments import public_layer
+from kerasconv.layers.arguments import public_layer, stock_checks
 from kerasconv.layers.masking import Stock
 
 
 class GlobalMaxPoolingMixin(Stock):
     """`kerasconv.ops.global_max_pool` in a layer, of any rank."""
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        with stock_checks(self, kwargs):
+            super().__init__(data_format, keepdims, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         """Returns the maximum over all spatial axes."""
@@ -21,6 +25,10 @@ class GlobalMaxPoolingMixin(Stock):
 
 class GlobalAveragePoolingMixin(Stock):
     """`kerasconv.ops.global_average_pool` in a layer, of any rank."""
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        with stock_checks(self, kwargs):
+            super().__init__(data_format, keepdims, **kwargs)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the mean over all spatial axes, or over the elements in `mask`."""

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from kerasconv import geometry, ops
-from kerasconv.layers.arguments import caller, public_layer
+from kerasconv.layers.arguments import caller, plain_ints, public_layer, stock_checks
 from kerasconv.layers.masking import Stock
+from kerasconv.ops.arguments import check_number
 from kerasconv.ops.padding import check_padding_mode
 
 _PADDING = """
@@ -21,6 +22,11 @@ class ZeroPaddingMixin(Stock):
     """Zeros around the spatial axes, of any rank."""
 
     _argument_docs = _PADDING
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any):
+        with stock_checks(self, kwargs):
+            super().__init__(plain_ints(padding), data_format, **kwargs)
+        geometry.standardize_padding(self.padding, self.input_spec.ndim - 2, caller(self))  # raises if there is no such
 
     def call(self, inputs: Any) -> Any:
         """Returns the padded input."""
@@ -49,7 +55,7 @@ class PaddingBase(keras.layers.Layer):
             raise ValueError(f"{caller(self)}: `padding` must be whole numbers. Received: padding={padding!r}.")
         self.padding = pads
         self.mode = check_padding_mode(mode, caller(self), "mode")
-        self.value = value
+        self.value = check_number(caller(self), value, "value")
         data_format = data_format or keras.config.image_data_format()
         self.data_format = geometry.standardize_data_format(data_format, caller(self))
         self.input_spec = keras.layers.InputSpec(ndim=self.rank + 2)

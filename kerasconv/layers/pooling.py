@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerasconv import geometry, ops
-from kerasconv.layers.arguments import caller, check_ints, given, public_layer
+from kerasconv.layers.arguments import caller, check_ints, given, plain_ints, public_layer, stock_checks
 from kerasconv.layers.masking import MaskMixin
 from kerasconv.ops.pool import check_divisor, check_norm, check_pool_algorithm, check_ties
 
@@ -40,7 +40,8 @@ class PoolingMixin(MaskMixin):
         **stock: Any,
     ):
         check_ints(self, {"pool_size": pool_size, "strides": strides, "name": name}, "pool_size", "strides")
-        super().__init__(pool_size, strides, "valid", data_format, name, **stock)
+        with stock_checks(self, {"name": name}):
+            super().__init__(plain_ints(pool_size), plain_ints(strides), "valid", data_format, name, **stock)
         rank = len(self.pool_size)
         self.strides = geometry.standardize_tuple(self.strides, rank, "strides", caller(self))
         self.padding = geometry.standardize_padding(padding, rank, caller(self))

@@ -71,10 +71,10 @@ class TransposedMixin(KernelMixin):
             ValueError: If the channels are not known, or not a multiple of the groups.
         """
         axis = -1 if self.data_format == "channels_last" else 1
-        channels = input_shape[axis]
-        if channels is None or channels % self.groups:
+        channels = self._channels(input_shape)
+        if channels % self.groups:
             raise ValueError(
-                f"{caller(self)}: the input channels must be known, and a multiple of `groups`. "
+                f"{caller(self)}: the input channels must be a multiple of `groups`. "
                 f"Received: {channels} channels, groups={self.groups}."
             )
         # Not the stock `build`, which knows no groups.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import keras
@@ -77,3 +78,14 @@ def channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
 def from_channels_last(x: tf.Tensor, data_format: str) -> tf.Tensor:
     """Returns the inverse of `channels_last`."""
     return x if data_format == "channels_last" else tf.transpose(x, [0, x.shape.rank - 1, *range(1, x.shape.rank - 1)])
+
+
+def check_number(caller: str, value: Any, name: str) -> float:
+    """Returns `value`, if it is a number.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{caller}: `{name}` must be a number. Received: {name}={value!r}.")
+    return float(value)

@@ -17,6 +17,8 @@ from kerasconv.ops.symbolic import symbolic
 def global_max_pool(inputs: Any, data_format: str | None = None, keepdims: bool = False) -> tf.Tensor:
     """Returns the maximum over all spatial axes. Equal maxima get equal shares of the gradient.
 
+    As with `tf.reduce_max` on a CPU, and unlike in `max_pool`, the maximum of NaN and others is NaN, in every mode.
+
     Args:
         inputs: Tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` with `"channels_first"`.
         data_format: `"channels_last"` or `"channels_first"`; `None` takes Keras' setting.

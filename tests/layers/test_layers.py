@@ -76,9 +76,12 @@ def test_it_is_a_stock_layer(name, arguments, rank):
         return
     assert issubclass(ours, stock)
 
+    def one(default):
+        return one(default[0]) if isinstance(default, tuple) else default
+
     def parameters(cls):
         return [
-            (p.name, p.default[0] if isinstance(p.default, tuple) else p.default)
+            (p.name, one(p.default))
             for p in inspect.signature(cls).parameters.values()
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
@@ -300,16 +303,16 @@ class TestBadInput:
         )
 
     def test_what_stock_keras_checks(self):
-        """Keras' own words, which its own tests match."""
+        """Keras' own words, which its own tests match, after the name of the layer."""
         assert self.message(layers.Conv2D, 5, 3, groups=2) == (
-            "The number of filters must be evenly divisible by the number of groups. Received: groups=2, filters=5."
+            "Conv2D layer: The number of filters must be evenly divisible by the number of groups. Received: groups=2, filters=5."
         )
         assert self.message(layers.Conv2D, 4, 3, strides=(1, 0)) == (
-            "The `strides` argument must be a tuple of 2 integers. Received strides=(1, 0), including values {0} that "
+            "Conv2D layer: The `strides` argument must be a tuple of 2 integers. Received strides=(1, 0), including values {0} that "
             "do not satisfy `value > 0`"
         )
-        assert self.message(layers.Conv2D(4, 3, groups=4).build, (None, 5, 6, 3)) == (
-            "The number of input channels must be evenly divisible by the number of groups. Received groups=4, but the "
+        assert self.message(layers.Conv2D(4, 3, groups=4, name="c").build, (None, 5, 6, 3)) == (
+            "Conv2D layer 'c': The number of input channels must be evenly divisible by the number of groups. Received groups=4, but the "
             "input has 3 channels (full input shape is (None, 5, 6, 3))."
         )
 
