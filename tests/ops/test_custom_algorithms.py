@@ -147,3 +147,104 @@ def test_what_is_no_algorithm():
         "conv: `algorithm` must be one of 'auto', 'direct', 'gemm', 'winograd', 'fft', 'native', or an object with the operations "
         "forward, input_gradient, kernel_gradient. Received: algorithm=<module 'numpy'"
     )
+
+
+def broken(operation, result):
+    """An algorithm whose `operation` returns what `result` makes of the right tensor."""
+
+    def method(*arguments):
+        return result(getattr(direct, operation)(*arguments))
+
+    names = ("forward", "input_gradient", "kernel_gradient")
+    methods = {name: staticmethod(getattr(direct, name)) for name in names} | {operation: staticmethod(method)}
+    return type("Broken", (), methods | {"__repr__": lambda self: "<mine>"})()
+
+
+RESULTS = {
+    "a row short": lambda y: y[:, 1:],
+    "another dtype": lambda y: tf.cast(y, "float64"),
+    "half precision": lambda y: tf.cast(y, "float16"),
+    "another rank": lambda y: y[..., None],
+    "nothing": lambda y: None,
+    "a list": lambda y: [1.0],
+    "an array": lambda y: y.numpy(),
+}
+SHAPES = {"forward": (2, 6, 5, 3), "input_gradient": (2, 7, 6, 4), "kernel_gradient": (2, 2, 4, 3)}
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("what", RESULTS)
+@pytest.mark.parametrize("operation", SHAPES)
+def test_results_that_are_none(operation, what, mode):
+    """The error names the object, the operation, what it should return, and what it did, also from a gradient."""
+    if what == "an array" and mode == "graph":
+        pytest.skip("there are no numbers yet")
+    result = RESULTS[what]
+    x, w, shape = normal(2, 7, 6, 4), normal(2, 2, 4, 3), SHAPES[operation]
+
+    def gradients(x, w):
+        with tf.GradientTape() as tape:
+            tape.watch([x, w])
+            y = ops.conv(x, w, algorithm=broken(operation, result))
+        return tape.gradient(y, [x, w])
+
+    function = gradients if mode == "eager" else tf.function(gradients, autograph=False)
+    with pytest.raises(ValueError) as error:
+        function(tf.constant(x), tf.constant(w))
+    received = {
+        "a row short": f"float32 {(shape[0], shape[1] - 1, *shape[2:])}",
+        "another dtype": f"float64 {shape}",
+        "half precision": f"float16 {shape}",
+        "another rank": f"float32 {(*shape, 1)}",
+        "nothing": "None",
+        "a list": "[1.0]",
+        "an array": "array(",
+    }[what]
+    text = str(error.value)
+    assert (
+        f"Broken: `{operation}` of an algorithm must return a tensor of the shape and dtype of its result, "
+        f"float32 {shape}. Received: {received}"
+    ) in text
+    assert text.rstrip().endswith("from <mine>.")
+
+
+def test_results_of_unknown_shape():
+    """They are taken, and their shape is what it must be."""
+
+    def forget(y):
+        return tf.compat.v1.placeholder_with_default(y, None)
+
+    seen = []
+
+    @tf.function(autograph=False)
+    def gradients(x, w):
+        with tf.GradientTape() as tape:
+            tape.watch([x, w])
+            y = x
+            for operation in SHAPES:
+                y = ops.conv(y, w, padding="same", algorithm=broken(operation, forget))
+                seen.append(y.shape.as_list())
+        return tape.gradient(y, [x, w])
+
+    x, w = tf.constant(normal(2, 7, 6, 4)), tf.constant(normal(3, 2, 4, 4))
+    found = gradients(x, w)
+    assert seen == [[2, 7, 6, 4]] * 3
+    with tf.GradientTape() as tape:
+        tape.watch([x, w])
+        y = x
+        for _ in SHAPES:
+            y = ops.conv(y, w, padding="same", algorithm="direct")
+    for a, b in zip(found, tape.gradient(y, [x, w]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("missing", SHAPES)
+def test_an_object_that_lacks_an_operation(missing):
+    mine = broken("forward", lambda y: y)
+    setattr(mine, missing, None)
+    with pytest.raises(ValueError) as error:
+        layers.Conv2D(4, 3, algorithm=mine, name="c")
+    assert str(error.value) == (
+        "Conv2D layer 'c': `algorithm` must be one of 'auto', 'direct', 'gemm', 'winograd', 'fft', 'native', or an "
+        "object with the operations forward, input_gradient, kernel_gradient. Received: algorithm=<mine>."
+    )
