@@ -1,7 +1,7 @@
 """The generated parts of `docs/models/`: tables and figures of the zoo, measured and drawn from the models.
 
-`python -m cards` writes `models/facts.json`, what each model adds up to, and from that the tables; and the figure of
-the first model of each family.
+`python -m cards` writes `models/facts.json` with the sizes and costs of all models, the tables with these, and the
+figure of the first model of each family.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ _COUNTS = (
 
 
 def families() -> dict[str, dict[str, Entry]]:
-    """The tables of the zoo, by the name of their file."""
+    """Returns the tables of the zoo, by the name of their file."""
     files = sorted(path.stem for path in Path(models.__file__).parent.glob("*.py"))
     tables = {file: getattr(importlib.import_module(f"kerasconv.models.{file}"), "ZOO", None) for file in files}
     return {family: table for family, table in tables.items() if table}
 
 
-def card(family: str) -> Path:
-    """Where the card of a family stands."""
+def card_file(family: str) -> Path:
+    """Returns the path of the card of a family."""
     return CARDS / f"{family}.md"
 
 
-def figure(family: str) -> Path:
-    """Where the figure of a family's first model stands."""
+def figure_file(family: str) -> Path:
+    """Returns the path of the figure of a family's first model."""
     return FIGURES / f"{family}.svg"
 
 
 def fill(text: str, generated: str) -> str:
-    """A card with its generated part replaced, or added at its end if it has none."""
+    """Replaces the generated part of a card, or appends it if there is none."""
     before, begin, rest = text.partition(BEGIN)
     after = rest.partition(END)[2] if begin else ""
     return f"{before.rstrip()}\n\n{BEGIN}\n\n{generated}\n\n{END}\n{after.lstrip()}"
 
 
 def generated_card(family: str, table: dict[str, Entry]) -> str:
-    """The generated part of a card: what the family's models cost, and the figure of the first."""
+    """Returns the generated part of a card: the costs of the family's models, and the figure of the first."""
     first = next(iter(table))
     header = (
         "model", "parameters", "trained", "published", "source", "MACs", "receptive field", "depth", "activations",
@@ -79,7 +79,7 @@ def generated_card(family: str, table: dict[str, Entry]) -> str:
 
 
 def generated_index() -> str:
-    """The zoo's table: every model, with a link to its card."""
+    """Returns the table of all models, with links to their cards."""
     header = ("model", "task", "input", "parameters", "MACs", "receptive field", "what it is", "paper")
     rows = []
     for name, (family, entry) in sorted(_with_family()):
@@ -100,7 +100,7 @@ def generated_index() -> str:
 
 
 def _input(entry: Entry, summary: Summary) -> str:
-    """The shape of an input, and where any size will do, for which sizes costs are counted."""
+    """Returns the shape of an input and, if it is not fixed, the sizes that costs are computed for."""
     return shape(summary.input_shape) + (f", here {shape(entry.sizes)}" if entry.sizes else "")
 
 
@@ -119,13 +119,13 @@ def _markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterable[
 
 
 def receptive_field(summary: Summary) -> str:
-    """Of a model, `435×435`; with a plus if it also sees everything by global pooling on a branch."""
+    """Formats a receptive field as `435×435`, with a plus if a branch has global pooling."""
     text = "×".join(map(str, summary.receptive_field or ()))
     return text + ("+" if text and summary.global_context else "")
 
 
 def engineering(number: int | None) -> str:
-    """`1.814 G` for 1814073344."""
+    """Formats 1814073344 as `1.814 G`."""
     if number is None:
         return ""
     for factor, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
@@ -135,12 +135,12 @@ def engineering(number: int | None) -> str:
 
 
 def megabytes(number: int | None) -> str:
-    """Bytes, in units of a million."""
+    """Formats a number of bytes in megabytes."""
     return "" if number is None else f"{number / 10**6:.3g} MB"
 
 
 def shape(sizes: tuple[int | None, ...] | list[tuple[int | None, ...]]) -> str:
-    """`224×224×3`, with a question mark for what may be any size."""
+    """Formats a shape as `224×224×3`, with a question mark for an unknown size."""
     if isinstance(sizes, list):
         return ", ".join(map(shape, sizes))
     return "×".join("?" if n is None else str(n) for n in sizes)

@@ -1,4 +1,4 @@
-"""`python -m cards`: measures all models of the zoo, and writes the generated parts of their cards. Takes minutes."""
+"""`python -m cards`: measures all models of the zoo and writes the generated parts of their cards, in minutes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasconv.models._info import counted, facts, write_facts
 
 
 def main() -> None:
-    """Writes facts, figures, cards and the index."""
+    """Writes the facts, the figures, the cards and the index."""
     parser = argparse.ArgumentParser(prog="python -m cards", description=__doc__)
     parser.add_argument(
         "filter", nargs="?", default="*", help="wildcards that a family's name must match; others keep what they have"
@@ -34,10 +34,10 @@ def main() -> None:
             summaries[name] = counted(name)
             print(f"{name}: {summaries[name].parameters:,} parameters", flush=True)
             if i == 0:
-                cards.figure(family).write_text(draw(models.create_model(name)), encoding="utf-8")
+                cards.figure_file(family).write_text(draw(models.create_model(name)), encoding="utf-8")
     write_facts(summaries)
     for family, table in families.items():
-        file = cards.card(family)
+        file = cards.card_file(family)
         text = file.read_text(encoding="utf-8") if file.exists() else f"# {family}\n"
         file.write_text(cards.fill(text, cards.generated_card(family, table)), encoding="utf-8")
     index = cards.CARDS / "README.md"

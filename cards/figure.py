@@ -1,6 +1,6 @@
-"""The architecture of a model as a figure, drawn from its outline: layers as chips, branches in columns.
+"""Figures of the architectures of models: layers as boxes, branches in columns.
 
-The figure is SVG, text that every browser shows, and the same each time.
+The figures are SVG, and deterministic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from cards.outline import Chip, Fork, Landing, Repeat, Skip, Tap, last_shape, outline, shape_text
+from cards.outline import Box, Fork, Repeat, SideBranch, Skip, SkipEnd, last_shape, outline, shape_text
 
 _COLOURS = {
     "convolution": "#cfe3f7",
@@ -23,12 +23,12 @@ _COLOURS = {
     "shape": "#f4f0d4",
     "merge": "#eeeeee",
 }
-_LETTER, _CHIP, _GAP, _PAD = 6.7, 24, 14, 9  # widths and heights, in pixels
-_COLUMN = 900  # the height at which a figure goes on in another column, of which there are three at most
+_LETTER, _BOX, _GAP, _PAD = 6.7, 24, 14, 9  # widths and heights, in pixels
+_COLUMN = 900  # the height of a column; a figure has at most three columns
 
 
 def draw(model: keras.Model) -> str:
-    """The architecture of a model, as the text of an SVG file.
+    """Draws the architecture of a model, and returns the text of an SVG file.
 
     Args:
         model: A functional or Sequential model that has been built.
@@ -44,11 +44,11 @@ def draw(model: keras.Model) -> str:
     """
     items = outline(model)
     shapes = [shape_text(tuple(tensor.shape[1:])) for tensor in model.inputs]
-    start = [Chip("input", "merge", " and ".join(shapes))]
+    start = [Box("input", "merge", " and ".join(shapes))]
     return _Canvas(model.name).draw([*start, *items])
 
 
-# From an outline to a drawing: each piece has a size, and draws itself with its upper edge's middle at some point.
+# The drawing of an outline: each piece has a size, and a function that draws it with its upper centre at a point.
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Canvas:
         return "\n".join([head, title, paper, *self._parts, "</svg>"]) + "\n"
 
     def _columns(self, pieces: list[tuple[Any, _Piece]]) -> list[list[tuple[Any, _Piece]]]:
-        """The pieces in columns of one height; a figure with skips stays in one column, since these run beside it."""
+        """Distributes the pieces over columns. A figure with skips has one column, since these run beside it."""
         total = sum(piece.height + _GAP for _, piece in pieces)
         if any(isinstance(item, Skip) for item, _ in pieces) or total <= 1.2 * _COLUMN:
             return [pieces]
@@ -98,7 +98,7 @@ class _Canvas:
         return columns
 
     def _column(self, pieces: list[tuple[Any, _Piece]], left: float, first: bool, last: bool) -> tuple[float, float]:
-        """Draws pieces below each other, with the shapes of what they give to their left."""
+        """Draws a column of pieces, with the shapes of their outputs on the left."""
         shapes = [last_shape(item) for item, _ in pieces]
         margin = max((len(shape) for shape in shapes), default=0) * 6.5 + 10
         width = max(piece.width for _, piece in pieces)
@@ -113,8 +113,8 @@ class _Canvas:
                 level += 1
                 self._skips[item.target] = (y - _GAP / 2, right + 16 * (levels - level + 1), item)
                 continue
-            if isinstance(item, Landing):
-                self._land(item, y - _GAP / 2, middle)
+            if isinstance(item, SkipEnd):
+                self._skip_end(item, y - _GAP / 2, middle)
                 continue
             piece.draw(middle, y)
             if shape and shape != before:
@@ -127,8 +127,8 @@ class _Canvas:
             self._text(middle + 8, y, "continued at the right", anchor="start", colour="#888888", size=10)
         return right + 16 * (levels + 1) + (8 if levels else 0), y - _GAP / 2
 
-    def _land(self, landing: Landing, y: float, middle: float) -> None:
-        start, x, skip = self._skips[landing.target]
+    def _skip_end(self, end: SkipEnd, y: float, middle: float) -> None:
+        start, x, skip = self._skips[end.target]
         self._parts.append(
             f'<path d="M{middle:.1f} {start:.1f} H{x:.1f} V{y:.1f} H{middle + 4:.1f}" fill="none" stroke="#7a7a7a" '
             f'stroke-dasharray="4 3"/>'
@@ -136,43 +136,43 @@ class _Canvas:
         self._head(middle + 2, y, sideways=True)
         words = ", then ".join(_words(skip.items))
         if words:
-            turned = f'transform="rotate(90 {x + 4:.1f} {(start + y) / 2:.1f})"'
-            self._text(x + 4, (start + y) / 2, words, colour="#444444", size=10, more=turned)
+            rotated = f'transform="rotate(90 {x + 4:.1f} {(start + y) / 2:.1f})"'
+            self._text(x + 4, (start + y) / 2, words, colour="#444444", size=10, more=rotated)
 
     def _piece(self, item: Any) -> _Piece:
-        if isinstance(item, Chip):
-            return self._chip(item)
+        if isinstance(item, Box):
+            return self._box(item)
         if isinstance(item, Repeat):
             return self._repeat(item)
         if isinstance(item, Fork):
             return self._fork(item)
-        if isinstance(item, Tap):
-            return self._tap(item)
+        if isinstance(item, SideBranch):
+            return self._side_branch(item)
         return _Piece(0, -_GAP, lambda x, y: None)
 
-    def _chip(self, chip: Chip) -> _Piece:
-        merge = chip.kind == "merge"
-        height = _CHIP - 6 if merge else _CHIP
-        width = len(chip.label) * _LETTER + 16
+    def _box(self, box: Box) -> _Piece:
+        merge = box.kind == "merge"
+        height = _BOX - 6 if merge else _BOX
+        width = len(box.label) * _LETTER + 16
 
         def draw(x: float, y: float) -> None:
             self._parts.append(
                 f'<rect x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" '
-                f'rx="{9 if merge else 4}" fill="{_COLOURS[chip.kind]}" stroke="#8899aa" stroke-width="0.7"/>'
+                f'rx="{9 if merge else 4}" fill="{_COLOURS[box.kind]}" stroke="#8899aa" stroke-width="0.7"/>'
             )
-            self._text(x, y + height / 2 + 4, chip.label)
+            self._text(x, y + height / 2 + 4, box.label)
 
         return _Piece(width, height, draw)
 
-    def _tap(self, tap: Tap) -> _Piece:
-        chip = self._chip(replace(tap.chip, text=f"{tap.chip.text}, to the sum"))
+    def _side_branch(self, branch: SideBranch) -> _Piece:
+        box = self._box(replace(branch.box, text=f"{branch.box.text}, to the sum"))
 
         def draw(x: float, y: float) -> None:
-            self._line(x, y, x, y + chip.height)
-            self._line(x, y + chip.height / 2, x + 18, y + chip.height / 2)
-            chip.draw(x + 18 + chip.width / 2, y)
+            self._line(x, y, x, y + box.height)
+            self._line(x, y + box.height / 2, x + 18, y + box.height / 2)
+            box.draw(x + 18 + box.width / 2, y)
 
-        return _Piece(2 * (chip.width + 18), chip.height, draw)
+        return _Piece(2 * (box.width + 18), box.height, draw)
 
     def _series(self, items: Sequence[Any]) -> _Piece:
         pieces = [self._piece(item) for item in items]
@@ -211,7 +211,7 @@ class _Canvas:
         branches = [self._series(branch) for branch in fork.branches]
         width = sum(branch.width for branch in branches) + 12 * (len(branches) - 1)
         height = max(branch.height for branch in branches) + 2 * _PAD
-        meeting = self._chip(fork.meeting) if fork.meeting else _Piece(0, -_GAP, lambda x, y: None)
+        meeting = self._box(fork.meeting) if fork.meeting else _Piece(0, -_GAP, lambda x, y: None)
 
         def draw(x: float, y: float) -> None:
             left, middles = x - width / 2, []
@@ -262,14 +262,14 @@ class _Canvas:
 
 
 def _is_fork(pieces: list[tuple[Any, _Piece]], i: int) -> bool:
-    following = (item for item, _ in pieces[i:] if not isinstance(item, (Skip, Landing)))
+    following = (item for item, _ in pieces[i:] if not isinstance(item, (Skip, SkipEnd)))
     return isinstance(next(following, None), Fork)
 
 
 def _words(items: Sequence[Any]) -> list[str]:
     words = []
     for item in items:
-        if isinstance(item, Chip):
+        if isinstance(item, Box):
             words.append(item.label)
         elif isinstance(item, Repeat):
             words.append(f"{item.times} times ({', '.join(_words(item.items))})")

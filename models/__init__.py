@@ -1,8 +1,8 @@
-"""The zoo: reference networks built on the layers, as functions over tables.
+"""The zoo: functions that build reference networks.
 
-Each builder takes `layers`, the module that the layers come from: ours by default, or `keras.layers`, which gives the
-same graph on stock layers. `kerasconv.models._network` says what else they have in common; what is known of a model
-beside how it is built stands in the table at the end of its file.
+Each builder takes `layers`, the module of the layers: `kerasconv.layers` by default, or `keras.layers` for the same
+graph of stock layers. Their other common options are in `kerasconv.models._network`. The table at the end of each file
+has further facts about its models.
 
 Example:
     >>> import kerasconv

@@ -1,4 +1,4 @@
-"""What the zoo's tables say of a model beside how it is built."""
+"""The entries of the zoo's tables, with the facts about a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-# How pixels from 0 to 255 become a model's input, as arguments of `kerasconv.export.Preprocessing`.
+# Common preprocessings of pixels from 0 to 255, as arguments of `kerasconv.export.Preprocessing`.
 UNIT: Mapping[str, Any] = MappingProxyType({"scale": 1 / 255})
 TF: Mapping[str, Any] = MappingProxyType({"scale": 1 / 127.5, "mean": 1.0})
 TORCH: Mapping[str, Any] = MappingProxyType(
@@ -17,7 +17,7 @@ TORCH: Mapping[str, Any] = MappingProxyType(
 )
 CAFFE: Mapping[str, Any] = MappingProxyType({"channel_order": "bgr", "scale": 1.0, "mean": (103.939, 116.779, 123.68)})
 
-PIXELS: Mapping[str, Any] = MappingProxyType({"scale": 1.0})  # the network itself does the rest
+PIXELS: Mapping[str, Any] = MappingProxyType({"scale": 1.0})  # the network rescales them itself
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Entry:
         task: `"classification"`, `"segmentation"`, `"super-resolution"`, `"generation"`, `"reconstruction"`, `"audio"`,
             `"sequence"`, `"video"`, or `"filter"`.
         paper: Authors, title, year.
-        parameters: How many parameters are trained by default, as published; `None` if nobody has said.
-        source: Who says so, and which implementation it is equal to: `"keras.applications.ResNet50"`, `"torchvision
-            resnet18"`, or `"the paper, table 1"`.
-        small: Options that make it small enough for a quick test, all parts still in it.
-        preprocessing: Arguments of `kerasconv.export.Preprocessing`, but for `size` and `channels`; `None` if the input
-            is not an image.
-        torch_name: From the name of a layer to that of its module in the PyTorch implementation; if not given, they are
-            the same.
-        pretrained: What `weights` can be beside a path: `"imagenet"`, if `keras.applications` has them, `"digits"`.
-        sizes: Spatial sizes that the zoo's tables count costs for, if by default the builder takes any.
+        parameters: The published number of trainable parameters; `None` if there is none.
+        source: The source of this number, and the implementation that the model equals:
+            `"keras.applications.ResNet50"`, `"torchvision resnet18"`, or `"the paper, table 1"`.
+        small: Options for a model that is small enough for a quick test, but has all parts.
+        preprocessing: Arguments of `kerasconv.export.Preprocessing`, without `size` and `channels`; `None` if the
+            input is not an image.
+        torch_name: A function from the name of a layer to that of its module in the PyTorch implementation. By default
+            they are the same.
+        pretrained: The names of weights, `"imagenet"` from `keras.applications` and `"digits"`.
+        sizes: The spatial sizes for the costs in the zoo's tables, if the default input has any size.
     """
 
     build: Callable[..., keras.Model]

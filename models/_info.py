@@ -1,4 +1,4 @@
-"""What is known of a model of the zoo: what it costs, how far it sees, where it comes from, what one may do with it."""
+"""Facts about the models of the zoo: costs, receptive fields, sources and licences."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kerasconv.preprocessing import Preprocessing
 
 CODE_LICENCE = "Apache-2.0"
 
-# Of the weights in `keras.applications`, by the beginning of the model's name: what the documentation of Keras 2.2 said
-# of each under "License". Later ones do not say.
+# Licences of the weights in `keras.applications` by the beginning of the model's name, from the section "License" of
+# the documentation of Keras 2.2. Later versions do not state them.
 _WEIGHTS_LICENCES = {"VGG": "CC-BY-4.0", "ResNet": "MIT", "DenseNet": "BSD-3-Clause", "MobileNet": "Apache-2.0"}
 
 _FACTS = Path(__file__).with_name("facts.json")
@@ -27,20 +27,20 @@ _FACTS = Path(__file__).with_name("facts.json")
 
 @dataclass(frozen=True)
 class ModelInfo(Summary):
-    """What is known of a model of the zoo: what `Summary` has, and where it comes from.
+    """Facts about a model of the zoo: those of `Summary`, and its sources.
 
     Attributes:
-        name: Its name.
-        title: What it is, in a line.
-        task: What it is for; see `kerasconv.models.Entry`.
+        name: The name of the model.
+        title: A description in one line.
+        task: The task of the model; see `kerasconv.models.Entry`.
         paper: Authors, title, year.
-        published: How many trained parameters the `source` says that it has; `None` if nobody has published a number.
-        source: Who says so, and which implementation it is equal to.
-        licence: Of the code.
-        weights_licence: Of the weights, by the word for them in `pretrained`.
-        pretrained: What `weights` can be beside the path of a file.
-        preprocessing: From the bytes of an image file to an input of this model. `None` if the input is no image, or
-            its size is not fixed: give `input_shape`.
+        published: The published number of trainable parameters; `None` if there is none.
+        source: The source of this number, and the implementation that the model equals.
+        licence: The licence of the code.
+        weights_licence: The licences of the weights, by their names in `pretrained`.
+        pretrained: The names of available weights.
+        preprocessing: The preprocessing of image files. `None` if the input is not an image, or its size is not fixed
+            by `input_shape`.
     """
 
     name: str
@@ -56,11 +56,11 @@ class ModelInfo(Summary):
 
 
 def model_info(name: str, **options: Any) -> ModelInfo:
-    """What is known of a model of the zoo. Builds it, to count.
+    """Builds a model of the zoo, and returns facts about it.
 
     Args:
         name: One of `list_models()`.
-        **options: What the builder takes; sizes and costs are those of the model with these.
+        **options: Options of the builder, which sizes and costs depend on.
 
     Raises:
         ValueError: If there is no such model.
@@ -75,12 +75,12 @@ def model_info(name: str, **options: Any) -> ModelInfo:
 
 
 def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> ModelInfo:
-    """As `model_info`, of a model that has been built: the one called `name`, with whatever options.
+    """Returns the facts of `model_info` for a model that has been built.
 
     Args:
         model: The model.
         name: One of `list_models()`.
-        rows: The model's `layer_table`, if it has been made.
+        rows: The model's `layer_table`, if it has been computed.
     """
     entry = _zoo.get_entry(name)
     return ModelInfo(
@@ -99,20 +99,20 @@ def info_of(model: keras.Model, name: str, rows: list[Row] | None = None) -> Mod
 
 
 def title(name: str) -> str:
-    """What a model of the zoo is, in a line: the first one of its builder's documentation."""
+    """Returns the description of a model of the zoo, the first line of its builder's docstring."""
     return (_zoo.get_entry(name).build.__doc__ or "").splitlines()[0].rstrip(".")
 
 
 def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None = None) -> Preprocessing | None:
-    """How an image becomes an input of a model of the zoo.
+    """Returns the preprocessing of images for a model of the zoo.
 
     Args:
         name: The model's name.
         model: The model.
-        size: Height and width of the images, where the model does not fix them.
+        size: Height and width of the images, if the model does not fix them.
 
     Returns:
-        That, or `None` if the model takes no images, or ones of any size and there is no `size`.
+        The preprocessing; `None` if the model takes no images, or the size is not known.
     """
     arguments, shape = _zoo.get_entry(name).preprocessing, list(model.inputs[0].shape[1:])
     if arguments is None or len(shape) != 3:
@@ -125,7 +125,7 @@ def preprocessing_of(name: str, model: keras.Model, size: tuple[int, int] | None
 
 
 def counted(name: str) -> Summary:
-    """The summary of a model at its default options; costs for the `sizes` of its entry, if by default it takes any."""
+    """Returns the summary of a model with default options. Costs are for the `sizes` of its entry, if any."""
     summary, sizes = summarise(_zoo.create_model(name)), _zoo.get_entry(name).sizes
     if sizes is None:
         return summary
@@ -135,7 +135,7 @@ def counted(name: str) -> Summary:
 
 @functools.cache
 def facts() -> dict[str, Summary]:
-    """What `counted` gives of all models, from a file, since to build them all takes minutes.
+    """Reads the summaries of all models from a file, since building them all takes minutes.
 
     `python -m cards` writes the file, and a test compares it with the models.
     """
@@ -145,16 +145,16 @@ def facts() -> dict[str, Summary]:
 
 
 def listed(name: str) -> dict[str, Any]:
-    """Title, task, paper and weights of a model, which stand in the file of `facts` too.
+    """Returns title, task, paper and weights of a model, which the file of `facts` also contains.
 
-    `kerasconv list` reads them there, without importing TensorFlow.
+    `kerasconv list` reads them from the file without importing TensorFlow.
     """
     entry = _zoo.get_entry(name)
     return {"title": title(name), "task": entry.task, "paper": entry.paper, "pretrained": list(entry.pretrained)}
 
 
 def write_facts(summaries: Mapping[str, Summary]) -> None:
-    """Writes what `facts` reads, a line for each model."""
+    """Writes the file of `facts`, with a line for each model."""
     lines = (
         f"  {json.dumps(name)}: {json.dumps(listed(name) | asdict(summary), ensure_ascii=False)}"
         for name, summary in sorted(summaries.items())

@@ -1,7 +1,8 @@
-"""What all builders of the zoo have in common: from a body, the paper's figure in code, to a function that builds.
+"""Common parts of the zoo's builders.
 
-A body takes the layers, set to one data format, and the input; it gives the output, or the feature maps that a
-classifier stands on. `network` and `classifier` make a builder of it, with the options that each of them takes.
+An architecture is written as a function of the layers, set to one data format, and the input. It returns the output, or
+the feature maps for a classifier. The decorators `network` and `classifier` turn such a function into a builder with
+the common options.
 """
 
 from __future__ import annotations
@@ -28,26 +29,25 @@ _POOLINGS = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
 _CLASSIFIER_ARGS = """
         classes: Number of classes.
         include_top: Whether the classifier comes on top of the feature maps.
-        pooling: Without it, what becomes of them: `None`, `"avg"` or `"max"` over the whole map.
+        pooling: Pooling of the feature maps without the classifier: `None`, `"avg"` or `"max"` over the whole map.
         classifier_activation: Activation of the last layer."""
 
 _SHARED_ARGS = """
         input_shape: Shape of one input, without the batch, in the order of `data_format`.{more}
-        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file or preset.
+        weights: `None` for random weights, a name in `model_info(name).pretrained`, or the path of a file or preset.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
-        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same graph on stock layers.
-        features_only: Names of layers, to give what comes out of them rather than the output{pyramid}.
+        layers: The module of the layers: `kerasconv.layers`, or `keras.layers` for the same graph of stock layers.
+        features_only: Names of layers whose outputs become those of the model{pyramid}.
         name: The model's name."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a model was built. The attribute `origin` of a builder's models has it.
+    """The builder and options of a model, stored in its attribute `origin`.
 
     Attributes:
         name: The builder's name.
-        options: What builds one like it: what was given or stood by default, but for `weights`; `layers` by the name of
-            their package.
+        options: All options with their values, without `weights`. `layers` is the name of the package.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Origin:
 
 
 class Layers:
-    """The layers of `kerasconv.layers`, and of `keras.layers` where we have none, set to one data format.
+    """The layers of `kerasconv.layers`, or else of `keras.layers`, set to one data format.
 
-    Layers with an `axis`, as normalisation and concatenation have, get that of the channels.
+    Layers with an `axis`, such as normalisation and concatenation, get that of the channels.
 
     Example:
         >>> net = Layers("channels_first")
@@ -79,18 +79,18 @@ class Layers:
         return layer
 
     def channels(self, x: Tensor) -> int:
-        """How many channels a feature map has."""
+        """Returns the number of channels of a feature map."""
         return x.shape[self.channel_axis]
 
 
 def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tensor]], Builder]:
-    """Makes a builder of a body, `body(net, x, *, option=default, ...)`, which gives the model's output.
+    """Decorates a function `forward(net, x, *, option=default, ...)` that returns the model's output.
 
-    The builder takes `input_shape`, the body's options, and `weights`, `data_format`, `layers` and `name`. The model's
-    input has the name of the body's second argument.
+    The builder takes `input_shape`, the function's options, and `weights`, `data_format`, `layers` and `name`. The
+    model's input has the name of the function's second argument.
 
     Args:
-        input_shape: What the builder takes by default, channels last.
+        input_shape: The builder's default input shape, channels last.
 
     Example:
         >>> @network((None, None, 1))
@@ -101,42 +101,42 @@ def network(input_shape: tuple[int | None, ...]) -> Callable[[Callable[..., Tens
         (None, 1, None, None)
     """
 
-    def decorate(body: Callable[..., Tensor]) -> Builder:
-        options = _options(body)
+    def decorate(forward: Callable[..., Tensor]) -> Builder:
+        options = _options(forward)
 
-        @functools.wraps(body)
+        @functools.wraps(forward)
         def build(
             input_shape: Any = input_shape,
             *,
             data_format: str | None = None,
-            name: str = body.__name__,
+            name: str = forward.__name__,
             **given: Any,
         ) -> keras.Model:
             if "classes" in given:
                 check_classes(build.__name__, given["classes"])
-            return _model(build, lambda net, x: body(net, x, **given), input_shape, data_format, name)
+            return _model(build, lambda net, x: forward(net, x, **given), input_shape, data_format, name)
 
-        return _public(build, body, options, _SHARED_ARGS.format(more="", pyramid=""))
+        return _public(build, forward, options, _SHARED_ARGS.format(more="", pyramid=""))
 
     return decorate
 
 
 def average_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor:
-    """Global average pooling and a dense layer: the classifier of most networks since NiN."""
+    """Adds global average pooling and a dense layer, the classifier of most networks since NiN."""
     x = net.GlobalAveragePooling2D(name="avg_pool")(x)
     return net.Dense(classes, activation=activation, name="predictions")(x)
 
 
 def probabilities(net: Layers, x: Tensor, activation: Any) -> Tensor:
-    """Scores per class, the channels of a map, as what the activation makes of them at each cell: a segmentation."""
+    """Applies an activation to the scores of a segmentation, which are the channels at each position."""
     if activation is None:
         return x
-    softmax = keras.activations.get(activation) is keras.activations.softmax  # which as an activation knows no axis
+    softmax = keras.activations.get(activation) is keras.activations.softmax  # as an activation it has no axis
     return (net.Softmax if softmax else functools.partial(net.Activation, activation))(name="probabilities")(x)
 
 
-def nothing(net: Layers, x: Tensor) -> Tensor:
-    """Nothing more: what stands behind the feature maps in most networks without their classifier."""
+def identity(net: Layers, x: Tensor) -> Tensor:
+    """Returns the input: most networks add nothing to the feature maps without their classifier."""
     return x
 
 
@@ -144,18 +144,18 @@ def classifier(
     input_shape: tuple[int | None, ...],
     classes: int = 1000,
     top: Callable[..., Tensor] = average_top,
-    end: Callable[[Layers, Tensor], Tensor] = nothing,
+    end: Callable[[Layers, Tensor], Tensor] = identity,
 ) -> Callable[[Callable[..., Sequence[Tensor]]], Builder]:
-    """Makes a builder of a body that gives feature maps, `body(net, image, ...)`, and a top that classifies the last.
+    """Decorates a function `backbone(net, image, ...)` that returns feature maps, of which a top classifies the last.
 
-    The builder takes what one of `network` takes, and `classes`, `include_top`, `pooling`, `classifier_activation` and
-    `features_only`. Options of the top, behind its four arguments, are options of the builder too.
+    The builder takes the options of `network`, and `classes`, `include_top`, `pooling`, `classifier_activation` and
+    `features_only`. The keyword-only options of the top are options of the builder too.
 
     Args:
-        input_shape: What the builder takes by default, channels last.
-        classes: Likewise.
-        top: `top(net, x, classes, activation, ...)`, from feature maps to probabilities.
-        end: `end(net, x)`, what comes instead of the top, behind the pooling if there is any.
+        input_shape: The builder's default input shape, channels last.
+        classes: The builder's default number of classes.
+        top: A function `top(net, x, classes, activation, ...)` from feature maps to probabilities.
+        end: A function `end(net, x)` that is applied instead of the top, after the pooling if there is any.
 
     Example:
         >>> @classifier((8, 8, 1), classes=10)
@@ -166,10 +166,10 @@ def classifier(
         ((None, 3), (None, 5))
     """
 
-    def decorate(body: Callable[..., Sequence[Tensor]]) -> Builder:
-        of_body, of_top = _options(body), _options(top)
+    def decorate(backbone: Callable[..., Sequence[Tensor]]) -> Builder:
+        backbone_options, top_options = _options(backbone), _options(top)
 
-        @functools.wraps(body)
+        @functools.wraps(backbone)
         def build(
             input_shape: Any = input_shape,
             classes: int = classes,
@@ -179,47 +179,51 @@ def classifier(
             classifier_activation: Any = "softmax",
             features_only: bool = False,
             data_format: str | None = None,
-            name: str = body.__name__,
+            name: str = backbone.__name__,
             **given: Any,
         ) -> keras.Model:
             check_classes(build.__name__, classes)
             check_choice(build.__name__, "pooling", pooling, (None, *_POOLINGS))
 
-            def whole(net: Layers, image: Tensor) -> Tensor:
-                features = body(net, image, **{key: value for key, value in given.items() if key in of_body})
+            def forward(net: Layers, image: Tensor) -> Tensor:
+                features = backbone(
+                    net, image, **{key: value for key, value in given.items() if key in backbone_options}
+                )
                 if features_only:
                     return list(features)
                 if include_top:
-                    chosen = {key: value for key, value in given.items() if key in of_top}
+                    chosen = {key: value for key, value in given.items() if key in top_options}
                     return top(net, features[-1], classes, classifier_activation, **chosen)
                 x = getattr(net, _POOLINGS[pooling])(name="pool")(features[-1]) if pooling else features[-1]
                 return end(net, x)
 
-            return _model(build, whole, input_shape, data_format, name)
+            return _model(build, forward, input_shape, data_format, name)
 
         args = _SHARED_ARGS.format(more=_CLASSIFIER_ARGS, pyramid="; `True` for the feature maps of all stages")
-        return _public(build, body, of_body | of_top, args)
+        return _public(build, backbone, backbone_options | top_options, args)
 
     return decorate
 
 
-def _model(build: Builder, body: Callable[..., Tensor], input_shape: Any, data_format: Any, name: str) -> keras.Model:
-    net, input_shape = settle(build, input_shape, data_format)
+def _model(
+    build: Builder, forward: Callable[..., Tensor], input_shape: Any, data_format: Any, name: str
+) -> keras.Model:
+    net, input_shape = resolve_input(build, input_shape, data_format)
     argument = list(inspect.signature(inspect.unwrap(build)).parameters)[1]
     inputs = keras.Input(input_shape, name=argument)
-    return keras.Model(inputs, body(net, inputs), name=name)
+    return keras.Model(inputs, forward(net, inputs), name=name)
 
 
-def settle(build: Builder, input_shape: Any, data_format: Any) -> tuple[Layers, tuple[int | None, ...]]:
-    """The layers of a data format, and the shape of the input in it: first thing in a builder.
+def resolve_input(build: Builder, input_shape: Any, data_format: Any) -> tuple[Layers, tuple[int | None, ...]]:
+    """Resolves the arguments `data_format` and `input_shape` of a builder to layers and the shape of the input.
 
     Args:
         build: The builder, whose default for `input_shape` has the channels last.
-        input_shape: What it has been given.
-        data_format: Likewise.
+        input_shape: The builder's argument.
+        data_format: The builder's argument.
 
     Raises:
-        ValueError: If one of these is malformed.
+        ValueError: If an argument is malformed.
     """
     data_format = data_format or keras.config.image_data_format()
     check_choice(build.__name__, "data_format", data_format, _DATA_FORMATS)
@@ -231,10 +235,10 @@ def settle(build: Builder, input_shape: Any, data_format: Any) -> tuple[Layers, 
 
 
 def builder(build: Builder) -> Builder:
-    """Makes a builder of a function that gives a model on our layers, with weights that it starts from.
+    """Decorates a function that returns a model of our layers, and adds the options that apply to a finished model.
 
-    What all builders have in common comes after the model is built: `layers`, `weights` and `features_only`, which the
-    builder takes beside the function's own arguments, and the attribute `origin` of its models.
+    The builder takes `layers`, `weights` and `features_only` besides the function's own arguments, and sets the
+    attribute `origin` of its models.
 
     Example:
         >>> @builder
@@ -269,7 +273,7 @@ def builder(build: Builder) -> Builder:
         given = own.bind(*args, **kwargs)
         given.apply_defaults()
         options = given.arguments | {
-            "input_shape": tuple(model.input_shape[1:]),  # this and the next depend on Keras' setting
+            "input_shape": tuple(model.input_shape[1:]),  # this and `data_format` depend on Keras' setting
             "data_format": given.arguments.get("data_format") or keras.config.image_data_format(),
             "layers": layers.__name__.split(".")[0],
         }
@@ -288,10 +292,10 @@ def builder(build: Builder) -> Builder:
 
 
 def endpoints(caller: str, model: keras.Model, names: Any) -> keras.Model:
-    """The part of a model that leads to the outputs of some layers, and gives these.
+    """Returns the part of a model with the outputs of some layers as its outputs.
 
     Raises:
-        ValueError: If the names are no names of its layers.
+        ValueError: If there is no layer of a name.
     """
     layers = {layer.name: layer for layer in model.layers}
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
@@ -308,7 +312,7 @@ def endpoints(caller: str, model: keras.Model, names: Any) -> keras.Model:
 
 
 def check_choice(caller: str, argument: str, value: Any, allowed: Collection[Any]) -> None:
-    """Raises unless a builder's argument is one of these."""
+    """Raises unless a builder's argument is one of the allowed values."""
     if value not in allowed:
         raise ValueError(
             f"{caller}: `{argument}` must be one of {', '.join(map(repr, allowed))}. Received: {argument}={value!r}."
@@ -316,7 +320,7 @@ def check_choice(caller: str, argument: str, value: Any, allowed: Collection[Any
 
 
 def check_shape(caller: str, shape: Any, rank: int, data_format: str) -> None:
-    """Raises unless a builder's `input_shape` has so many entries, positive ones, and a number of channels."""
+    """Raises unless a builder's `input_shape` has `rank` positive entries and a known number of channels."""
     entries = list(shape) if isinstance(shape, Sequence) else []
     channels = entries[-1 if data_format == "channels_last" else 0] if entries else None
     valid = all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n > 0) for n in entries)
@@ -341,7 +345,7 @@ def check_factor(caller: str, argument: str, value: Any, most: float = float("in
 
 
 def check_sizes(caller: str, net: Layers, x: Tensor, step: int, plus: int = 0, least: int = 1) -> None:
-    """Raises unless the spatial sizes of a map, as far as they are known, are `plus` and a multiple of `step`."""
+    """Raises unless all known spatial sizes of a feature map are `plus` and a multiple of `step`."""
     sizes = x.shape[1:-1] if net.data_format == "channels_last" else x.shape[2:]
     if any(n is not None and (n < least or (n - plus) % step) for n in sizes):
         rule = f"multiples of {step}" + (f" plus {plus}, at least {least}" if plus else "")
@@ -355,25 +359,25 @@ def check_classes(caller: str, classes: Any) -> None:
 
 
 def check_options(caller: str, given: Collection[str], known: Collection[str]) -> None:
-    """Raises if a builder is given an option that it does not know."""
+    """Raises if a builder is given an unknown option."""
     unknown = [option for option in given if option not in known]
     if unknown:
         raise TypeError(f"{caller}: an option must be one of {', '.join(known)}. Received: {unknown[0]!r}.")
 
 
-def _options(body: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The keyword-only arguments of a body or a top."""
-    parameters = inspect.signature(body).parameters.items()
+def _options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Returns the keyword-only parameters of a function."""
+    parameters = inspect.signature(function).parameters.items()
     return {name: p for name, p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def _public(build: Any, body: Callable[..., Any], options: dict[str, inspect.Parameter], shared: str) -> Builder:
-    """The builder, with the signature and the documentation that it has for its users."""
+def _public(build: Any, function: Callable[..., Any], options: dict[str, inspect.Parameter], shared: str) -> Builder:
+    """Returns the builder with its public signature and documentation."""
     signature = inspect.signature(build, follow_wrapped=False)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     build.__signature__ = signature.replace(parameters=[*own, *options.values()], return_annotation=keras.Model)
-    text = body.__doc__ or ""
+    text = function.__doc__ or ""
     before, heading, after = text.partition("    Args:" if "    Args:" in text else "    References:")
     args = f"    Args:{shared}" + ("" if heading == "    Args:" else f"\n\n{heading}")
-    build.__doc__ = before + args + after if heading else body.__doc__
+    build.__doc__ = before + args + after if heading else function.__doc__
     return builder(build)

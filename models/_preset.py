@@ -1,11 +1,11 @@
-"""Presets: a model in a folder, with what it takes to use it, and nothing that could run.
+"""Presets: a model in a folder, with everything that is needed to use it and without executable code.
 
-    config.json         how to build it: the zoo's name and options, or Keras' configuration of its layers
+    config.json         the architecture: the zoo's name and options, or Keras' configuration of the layers
     metadata.json       versions, parameters, task, preprocessing, labels, and the SHA-256 of the two other files
     model.safetensors   the weights, by the path of their variable
 
-There are no dates in it: the same model gives the same files. The hashes show damage, not malice, since whoever changes
-a file can change its hash. So loading runs no code from the folder, follows no link, and reads no file but these.
+It has no dates, so the same model gives the same files. The hashes reveal damage but not malice, since whoever changes
+a file can change its hash. Loading therefore runs no code from the folder, follows no link, and reads no other file.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from kerasconv.preprocessing import Preprocessing
 
 FORMAT = 1
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.safetensors"
-_BESIDE = {"LICENSE", "README.md"}  # what a hub has beside a model; hidden files too
+_BESIDE = {"LICENSE", "README.md"}  # files of model hubs; hidden files are allowed too
 _LARGEST_JSON = 1 << 24
 _DEEPEST = 200
-# Layers of Keras that run code, or read files, which their configuration names.
+# Layers of Keras that run code or read files named in their configuration.
 _REFUSED = {
     "FlaxLayer",
     "IntegerLookup",
@@ -54,18 +54,18 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class PresetInfo:
-    """What a preset says of its model.
+    """The metadata of a preset.
 
     Attributes:
-        name: The zoo's name of it, else that of the model.
-        options: What the zoo's builder was given; `None` if the model is not of the zoo.
-        parameters: How many numbers its weights are, trainable or not.
-        task: What it is for, as in the zoo's table; `None` if nobody said.
-        preprocessing: From an encoded image to its input; `None` if nobody said.
-        labels: What its outputs stand for, in order; `None` if nobody said.
-        training: How it was trained, as `kerasconv.train` writes it; `None` if nobody said.
-        kerasconv: The version of this package that wrote it.
-        keras: That of Keras.
+        name: The name of the model in the zoo, or that of the model itself.
+        options: The options of the zoo's builder; `None` if the model is not from the zoo.
+        parameters: The number of all parameters.
+        task: The task of the model, as in the zoo's table; `None` if it is not known.
+        preprocessing: The preprocessing of encoded images; `None` if it is not known.
+        labels: The names of the classes, in the order of the output; `None` if they are not known.
+        training: The training of the model, as written by `kerasconv.train`; `None` if it is not known.
+        kerasconv: The version of this package that wrote the preset.
+        keras: The version of Keras that wrote the preset.
 
     Example:
         >>> import kerasconv, tempfile
@@ -96,24 +96,24 @@ def save_to_preset(
     training: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a model to a folder, from which `from_preset` loads it. The folder appears when it is complete.
+    """Writes a model to a folder for `from_preset`. The folder appears when it is complete.
 
-    A model of the zoo is kept as its builder's name and options: which layers are frozen is then not kept.
+    A model of the zoo is stored as its builder's name and options, which do not include frozen layers.
 
     Args:
         model: The model. Custom layers must be registered with Keras.
         directory: The folder to write.
-        preprocessing: From an encoded image to the model's input; `None` for what the zoo's table says, if it does.
-        labels: What the entries of the model's output stand for, in order.
-        task: What it is for; `None` for what the zoo's table says, if it does.
-        training: How it was trained, as JSON knows it.
-        overwrite: Whether a preset that stands there already may be replaced. Nothing but a preset is.
+        preprocessing: The preprocessing of encoded images; `None` for that of the zoo's table, if any.
+        labels: The names of the classes, in the order of the model's output.
+        task: The task of the model; `None` for that of the zoo's table, if any.
+        training: A description of the training that can be written as JSON.
+        overwrite: Whether to replace an existing preset. Other folders and files are never replaced.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the model cannot be loaded again without running code, or the labels are not as many as outputs.
-        FileExistsError: If something stands there and may not be replaced.
-        OSError: If nothing can be written there.
+        ValueError: If the model cannot be loaded without running code, or the number of labels is not that of outputs.
+        FileExistsError: If something exists there and may not be replaced.
+        OSError: If the folder cannot be written.
 
     Example:
         >>> import kerasconv, tempfile
@@ -157,15 +157,15 @@ def save_to_preset(
 
 
 def from_preset(directory: str | os.PathLike[str]) -> keras.Model:
-    """The model in a preset. All is checked before anything is built, and nothing in the folder is run.
+    """Loads the model of a preset. All files are checked before the model is built, and no code in them is run.
 
     Args:
         directory: The folder that `save_to_preset` wrote.
 
     Raises:
         FileNotFoundError: If there is no such folder, or one of its files is missing.
-        ValueError: If a file is none of a preset, has another hash than the metadata say, is damaged, or would run
-            code; or the weights are not those of the model.
+        ValueError: If there is an unexpected file, a file does not have its hash in the metadata, is damaged or would
+            run code, or the weights are not those of the model.
 
     Example:
         >>> import kerasconv, tempfile
@@ -178,7 +178,7 @@ def from_preset(directory: str | os.PathLike[str]) -> keras.Model:
 
 
 def preset_info(directory: str | os.PathLike[str]) -> PresetInfo:
-    """What a preset says of its model, which is not built: its size, task, preprocessing and labels.
+    """Returns the metadata of a preset, such as size, task, preprocessing and labels, without building the model.
 
     Args:
         directory: The folder that `save_to_preset` wrote.
@@ -198,12 +198,12 @@ def preset_info(directory: str | os.PathLike[str]) -> PresetInfo:
 
 
 def load_weights(model: keras.Model, directory: str | os.PathLike[str], caller: str) -> None:
-    """Puts the weights in a preset into a model: what a builder does with `weights=directory`."""
+    """Loads the weights of a preset into a model, for `weights=directory` of a builder."""
     assign(model, _Preset(directory, caller).state, caller, exact=True)
 
 
 class _Preset:
-    """A folder, read and checked: each file once, so that what is checked is what is used."""
+    """The checked content of a preset. Each file is read once, so that what is checked is what is used."""
 
     def __init__(self, directory: str | os.PathLike[str], caller: str):
         self.caller = caller
@@ -247,10 +247,10 @@ class _Preset:
                 )
 
     def _bytes(self, name: str) -> bytes:
-        """What a file holds, which must be one, and no link."""
+        """Reads a file, which must be a regular file and not a link."""
         path = self.folder / name
         try:
-            # A pipe would otherwise be waited for.
+            # O_NONBLOCK, so that a pipe does not block.
             opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise self._fault(name, "must be a plain file, and no link", error.strerror or str(error)) from error
@@ -310,9 +310,9 @@ class _Preset:
             raise self._fault(CONFIG, "must have `zoo` and `options`, or `keras`", repr(sorted(self.config)))
 
     def _check_safe(self, config: Any, depth: int = 0) -> None:
-        """Raises if Keras would run code, or import any, to make an object of this configuration.
+        """Raises if Keras would run or import code to create an object from this configuration.
 
-        Its own safe mode can be switched off for a whole program; and what it refuses depends on its version.
+        Keras' own safe mode can be switched off for a whole program, and its rules depend on the version.
         """
         if depth > _DEEPEST:
             raise self._fault(CONFIG, f"must be nested at most {_DEEPEST} deep", "more")
@@ -375,18 +375,18 @@ def _from_zoo(config: dict[str, Any]) -> keras.Model:
 
 
 def _as_tuple(value: Any) -> Any:
-    """JSON knows lists only, builders are given tuples."""
+    """Converts lists, which JSON has instead of tuples, to tuples."""
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
 def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
-    """The name and the options that a model of the zoo was built with; `None` if it is none, or no longer that one."""
+    """Returns the builder's name and options of a model of the zoo; `None` if it is not one, or was changed."""
     origin = getattr(model, "origin", None)
     if origin is None or origin.name not in _zoo.list_models():
         return None
     try:
         config = json.loads(_to_json({"zoo": origin.name, "options": origin.options}))
-    except TypeError:  # a function, for one
+    except TypeError:  # an option is a function, for example
         return None
     again = state_of(_from_zoo(config))
     same = {path: a.shape for path, a in again.items()} == {path: a.shape for path, a in state.items()}
@@ -395,7 +395,7 @@ def _zoo_config(model: keras.Model, state: State) -> dict[str, Any] | None:
 
 def _keras_config(model: keras.Model) -> dict[str, Any]:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")  # which is refused
+        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")  # which is rejected
         config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
     return {"keras": config}

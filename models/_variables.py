@@ -1,4 +1,4 @@
-"""The variables of a model by name, path or layer, and arrays that are put into them: all of them, or none."""
+"""Access to the variables of a model by path or layer, and assignment of all of them or none."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LayerArrays = Mapping[str, Sequence[np.ndarray]]
 
 
 def check(model: keras.Model, state: State, caller: str, *, exact: bool = False) -> None:
-    """Raises unless arrays are those for the variables of a model.
+    """Raises unless arrays match the variables of a model.
 
-    Unless it is to be `exact`, types do not count, nor do axes of length one: the kernel of a dense layer, (in, out),
-    may come to a 1x1 convolution.
+    Unless `exact`, dtypes and axes of length one are ignored, so that the kernel (in, out) of a dense layer fits a 1x1
+    convolution.
 
     Raises:
-        ValueError: If a variable has no array or one of another shape, or an array no variable; the first is named, in
-            the order in which the model applies its layers.
+        ValueError: If a variable has no array or one of another shape, or an array has no variable. The message names
+            the first, in the order in which the model applies its layers.
     """
     variables = by_path(model)
     for path, variable in variables.items():
@@ -56,12 +56,12 @@ def assign(model: keras.Model, state: State, caller: str, *, exact: bool = False
     for path, variable in by_path(model).items():
         variable.assign(np.reshape(state[path], variable.shape))
     for _, layer in structure.walk(model):
-        if hasattr(layer, "finalize_state"):  # a normalisation computes with a copy
+        if hasattr(layer, "finalize_state"):  # a normalisation uses copies of its variables
             layer.finalize_state()
 
 
 def _kind(array: Any, exact: bool) -> tuple[Any, ...]:
-    """The shape of an array, and its type if that counts."""
+    """Returns the shape of an array, with its dtype if `exact`."""
     return (tuple(array.shape), str(array.dtype)) if exact else (tuple(array.shape),)
 
 
@@ -70,20 +70,21 @@ def _without_ones(shape: Sequence[int]) -> list[int]:
 
 
 def state_of(model: keras.Model) -> dict[str, np.ndarray]:
-    """The arrays of a model's weights, by the path of their variable: what `assign` takes."""
-    # Contiguous, since safetensors does not look at strides.
+    """Returns the arrays of a model's weights by path, as `assign` takes them."""
+    # Contiguous, since safetensors ignores strides.
     return {path: np.array(variable, order="C") for path, variable in by_path(model).items()}
 
 
 def by_path(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a model by where they stand: the names of layers or attributes, then that of the variable.
+    """Returns the weights of a model by path: the names of layers or attributes, then that of the variable.
 
-    In a functional model of plain layers these are Keras' own paths, which elsewhere depend on how it was built.
+    In a functional model of plain layers these are Keras' own paths. In other models Keras' paths depend on how the
+    model was built.
     """
     found: dict[str, keras.Variable] = {}
     for where, layer in (((), model), *structure.walk(model)):
         for variable in structure.own_weights(layer):
-            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers those that have no name
+            name = re.sub(r"_\d+$", "", variable.name)  # Keras numbers variables without a name
             path, i = structure.path((*where, name)), 1
             while path in found:
                 path, i = structure.path((*where, f"{name}_{i}")), i + 1
@@ -92,10 +93,9 @@ def by_path(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def by_layer(model: keras.Model) -> dict[str, list[keras.Variable]]:
-    """The variables of each layer that has any, by its name, in the order in which Keras writes them to `.h5` files.
+    """Returns the variables of each layer that has any, by its name, in the order of Keras' `.h5` files.
 
-    Layers of a model inside this one count as if they stood in it. A name that Keras has made up counts without the
-    number that Keras has given it.
+    Layers of nested models are included directly. Numbers in names that Keras generated are removed.
     """
     found: dict[str, list[keras.Variable]] = {}
     for layer in model.layers:
@@ -103,20 +103,20 @@ def by_layer(model: keras.Model) -> dict[str, list[keras.Variable]]:
             found |= by_layer(layer)
         elif layer.weights:
             plain = re.sub(r"_\d+$", "", layer.name)
-            made_up = plain.replace("_", "") == type(layer).__name__.lower()
-            found[plain if made_up else layer.name] = layer.weights
+            generated = plain.replace("_", "") == type(layer).__name__.lower()
+            found[plain if generated else layer.name] = layer.weights
     return found
 
 
 def arrays_of(model: keras.Model) -> LayerArrays:
-    """The arrays of a model's weights, layer by layer, as `by_layer` has the variables."""
+    """Returns the arrays of a model's weights by layer, in the order of `by_layer`."""
     return {name: [np.asarray(variable) for variable in variables] for name, variables in by_layer(model).items()}
 
 
 def placed(model: keras.Model, arrays: LayerArrays, options: Mapping[str, Any]) -> State:
-    """Arrays by the paths of the variables that they are for; one that is for none keeps the name of its layer.
+    """Converts arrays by layer to arrays by the path of their variable. Others keep the name of their layer.
 
-    A model with `features_only` leaves out what stands behind the feature maps, so there such arrays are dropped.
+    Such arrays are dropped for a model with `features_only`, which lacks the layers after the feature maps.
     """
     places = {id(variable): path for path, variable in by_path(model).items()}
     paths = {name: [places[id(variable)] for variable in variables] for name, variables in by_layer(model).items()}

@@ -1,4 +1,4 @@
-"""Weights into a model of the zoo, from a file or by name; nothing is assigned unless everything fits."""
+"""Loading of weights into models of the zoo, by name or from a file. All weights are assigned, or none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kerasconv.interop.torch_files import read_state
 from kerasconv.models._entry import Entry
 from kerasconv.models._variables import LayerArrays, arrays_of, assign, by_layer, check, placed
 
-# The heights and widths of inputs for which Keras has weights of a model, where it wants to know them.
+# The sizes of inputs for which Keras has weights of a model, if they depend on the size.
 _SIZES = {
     "MobileNet": (128, 160, 192, 224),
     "MobileNetV2": (96, 128, 160, 192, 224),
@@ -29,20 +29,20 @@ _SIZES = {
 
 
 def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: str, options: Mapping[str, Any]) -> None:
-    """Puts weights into a model.
+    """Loads weights into a model.
 
     Args:
         model: The model, built by `caller`.
-        weights: A word, or the path of a file or of a preset.
-        caller: The builder's name, which says what words there are, and complains.
-        options: What the builder was given.
+        weights: The name of pretrained weights, or the path of a file or a preset.
+        caller: The builder's name, for the names of its weights and for error messages.
+        options: The options of the builder.
 
     Raises:
-        ValueError: If there is no such kind of file, it cannot be read, or the weights are those of another
+        ValueError: If the type of the file is unknown, it cannot be read, or the weights are those of another
             architecture or of other classes.
-        FileNotFoundError: If there is no such word or file.
+        FileNotFoundError: If there are no weights of this name, and no such file.
     """
-    from kerasconv.models import _preset  # which knows the zoo, whose builders know this
+    from kerasconv.models import _preset  # which imports the builders, which import this
 
     entry = _entry(caller)
     path = bundled(caller, weights) or Path(weights)
@@ -76,15 +76,15 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], caller: st
 
 
 def _entry(caller: str) -> Entry:
-    """What the zoo's table says of a builder; of one that is not in the zoo, nothing."""
-    from kerasconv.models import _zoo  # whose builders know this
+    """Returns the zoo's entry for a builder, or an empty one if it is not in the zoo."""
+    from kerasconv.models import _zoo  # whose builders import this
 
     return _zoo.get_entry(caller) if caller in _zoo.list_models() else Entry(keras.Model, "", "")
 
 
 @contextlib.contextmanager
 def _reading(path: Path, caller: str) -> Iterator[None]:
-    """Says which file it was that could not be read."""
+    """Converts errors in reading a file to a `ValueError` that names the file."""
     try:
         yield
     except ImportError:
@@ -97,22 +97,22 @@ def _reading(path: Path, caller: str) -> Iterator[None]:
 
 
 def bundled(name: str, weights: str | os.PathLike[str]) -> Path | None:
-    """The preset in this package that a word such as `"digits"` stands for; `None` if it stands for none."""
+    """Returns the preset in this package with weights such as `"digits"`; `None` if there is none."""
     path = Path(__file__).parent / "pretrained" / f"{name}.{weights}"
     return path if path.is_dir() else None
 
 
 def torch_names(model: keras.Model, name: str) -> dict[str, str]:
-    """The names of PyTorch's modules for the layers of a model: what `kerasconv.interop.load_torch` takes."""
+    """Returns the names of PyTorch's modules for the layers, as `kerasconv.interop.load_torch` takes them."""
     torch_name = _entry(name).torch_name
     return {layer.name: torch_name(layer.name) for layer in model.layers if layer.weights}
 
 
 def imagenet(model: keras.Model, caller: str, options: Mapping[str, Any]) -> LayerArrays:
-    """The weights that Keras publishes for a model, which Keras downloads unless it has them already.
+    """Returns the weights that Keras publishes for a model. Keras downloads and caches them.
 
     Raises:
-        ValueError: If the model is to tell other than 1000 classes.
+        ValueError: If the model has a classifier for other than 1000 classes.
     """
     if _has_top(options) and options["classes"] != 1000:
         raise ValueError(
@@ -121,8 +121,8 @@ def imagenet(model: keras.Model, caller: str, options: Mapping[str, Any]) -> Lay
         )
     stock = _stock(model, "imagenet", caller, options)
     arrays = dict(arrays_of(stock))
-    # EfficientNet's files hold the root of the variance that is meant. Keras makes up for it by a second `Rescaling`
-    # behind the normalisation, but only in a model for these weights; here it becomes a part of the variance.
+    # EfficientNet's files have the square root of the variance. Keras corrects it by a second `Rescaling` after the
+    # normalisation, but only in a model with these weights. Here the variance itself is corrected.
     for rescaling in [layer for layer in stock.layers if isinstance(layer, keras.layers.Rescaling)][1:]:
         mean, variance, count = arrays["normalization"]
         arrays["normalization"] = [mean, variance / np.square(rescaling.scale), count]
@@ -134,9 +134,9 @@ def _has_top(options: Mapping[str, Any]) -> bool:
 
 
 def _stock(model: keras.Model, weights: str | None, caller: str, options: Mapping[str, Any]) -> keras.Model:
-    """The model of `keras.applications` that has the same weights, where there is one; else the model itself."""
-    house, _, name = _entry(caller).source.rpartition(".")
-    if house != "keras.applications":
+    """Returns the model of `keras.applications` with the same weights, or the model itself if there is none."""
+    package, _, name = _entry(caller).source.rpartition(".")
+    if package != "keras.applications":
         return model
     build = getattr(keras.applications, name)
     known = (set(inspect.signature(build).parameters) & set(options)) - {"input_shape", "name"}
@@ -153,10 +153,10 @@ def _stock(model: keras.Model, weights: str | None, caller: str, options: Mappin
 
 
 def read_h5(path: Path, model: keras.Model, caller: str, options: Mapping[str, Any]) -> LayerArrays:
-    """The arrays of an `.h5` file such as those that Keras publishes.
+    """Reads the arrays of an `.h5` file such as those that Keras publishes.
 
-    A file with the names of the model's layers is read by them. Others are read in order, as Keras reads all: in that
-    of the layers of the model in `keras.applications`.
+    Arrays are matched by name if the file has the names of the model's layers. Otherwise they are matched in order, as
+    Keras does, with the layers of the model in `keras.applications`.
 
     Raises:
         ValueError: If it cannot be read.
@@ -182,7 +182,7 @@ def read_h5(path: Path, model: keras.Model, caller: str, options: Mapping[str, A
 
 
 def read_weights_h5(path: Path) -> LayerArrays:
-    """The arrays of a `.weights.h5` file; those of layers without a name, as Keras wrote them once, are at `""`."""
+    """Reads the arrays of a `.weights.h5` file. Old versions of Keras wrote no names; these are at `""`."""
     arrays: dict[str, list[np.ndarray]] = {}
 
     def visit(place: str, item: Any) -> None:
@@ -195,7 +195,7 @@ def read_weights_h5(path: Path) -> LayerArrays:
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """A list of names, which Keras cuts into several attributes if it is long."""
+    """Reads a list of names, which Keras splits into several attributes if it is long."""
     parts = sorted(
         (key for key in group.attrs if re.fullmatch(rf"{attribute}\d*", key)), key=lambda key: (len(key), key)
     )

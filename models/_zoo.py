@@ -1,4 +1,4 @@
-"""The zoo's table: which models there are, and what is known of each beside how it is built."""
+"""The table of all models of the zoo."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ _ZOO: dict[str, Entry] = {
 
 
 def list_models(filter: str = "*", *, pretrained: bool | str | None = None, task: str | None = None) -> list[str]:
-    """The names of the models in the zoo, in alphabetical order.
+    """Returns the names of the models in the zoo, in alphabetical order.
 
     Args:
         filter: Shell-style wildcards that a name must match.
-        pretrained: `True` for those that have weights, `False` for those that have none, or a word, such as
-            `"imagenet"`, for those that have these.
-        task: What the models are for, such as `"classification"`.
+        pretrained: `True` for models with pretrained weights, `False` for models without, or the name of weights, such
+            as `"imagenet"`.
+        task: The task of the models, such as `"classification"`.
 
     Example:
         >>> import kerasconv
@@ -104,7 +104,7 @@ def list_models(filter: str = "*", *, pretrained: bool | str | None = None, task
 
 
 def get_entry(name: str) -> Entry:
-    """What the zoo's table says of a model: its builder, task, paper, published size.
+    """Returns the entry of a model in the zoo's table: its builder, task, paper and published size.
 
     Args:
         name: One of `list_models()`.
@@ -129,7 +129,7 @@ def create_model(name: str, **options: Any) -> keras.Model:
 
     Args:
         name: One of `list_models()`.
-        **options: What the builder takes.
+        **options: Options of the builder.
 
     Raises:
         ValueError: If there is no such model.

@@ -1,4 +1,4 @@
-"""AlexNet, and ZFNet, which looked into it."""
+"""AlexNet, and ZFNet, its successor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def dense_top(
     dropout: float = 0.5,
     grid: int | None = None,
 ) -> Tensor:
-    """Three dense layers, which hold most of the weights; their input is averaged down, or up, to `grid` cells."""
+    """Adds three dense layers on maps that are pooled to the size `grid`."""
     if grid is not None:
         x = net.AdaptiveAveragePooling2D(grid, name="grid")(x)
     x = net.Flatten(name="flatten")(x)
@@ -32,7 +32,7 @@ def dense_top(
 def five_convolutions(
     net: Layers, image: Tensor, table: tuple[tuple[int, int, int, int], ...], *, ceil_mode: bool
 ) -> list[Tensor]:
-    """Convolutions by a table of filters, size, strides and padding, with pooling behind the 1st, 2nd and 5th."""
+    """Adds five convolutions by a table of filters, size, strides and padding, with pooling after 1, 2 and 5."""
     features, x = [], image
     for i, (filters, size, strides, padding) in enumerate(table, start=1):
         x = net.Conv2D(filters, size, strides, padding=padding, activation="relu", name=f"conv{i}")(x)
@@ -47,9 +47,9 @@ def alexnet(net: Layers, image: Tensor) -> list[Tensor]:
     """AlexNet on one device, as in "One weird trick" and torchvision: without groups and normalisation.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 2012, section 3.5.
@@ -68,12 +68,12 @@ def alexnet(net: Layers, image: Tensor) -> list[Tensor]:
 def zfnet(net: Layers, image: Tensor) -> list[Tensor]:
     """ZFNet: AlexNet whose first convolutions have smaller windows and steps.
 
-    The figure's maps of 55, 13 and 6 cells come out of 110, 26 and 13 if the last window of a pooling may stick out.
+    The maps of sizes 55, 13 and 6 in the figure follow from 110, 26 and 13 if poolings have `ceil_mode`.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         M. D. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks", 2013, figure 3.

@@ -1,4 +1,4 @@
-"""The all-convolutional net, in which strides take the place of pooling."""
+"""The all-convolutional net, with strides instead of pooling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def all_convolutional(net: Layers, image: Tensor, *, dropout: tuple[float, float
     """All-CNN-C for CIFAR-10.
 
     Args:
-        dropout: Of the image, and behind the convolutions that stride, while training.
+        dropout: Dropout rates of the image and of the outputs of strided convolutions.
 
     References:
         J. T. Springenberg et al., "Striving for simplicity: the all convolutional net", 2014, section 3.1 and tables 1

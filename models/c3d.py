@@ -27,7 +27,7 @@ def c3d(
         filters: Filters of the first stage; each stage has twice as many as the one before, up to eight times as many;
             the dense layers have 64 times as many.
         depths: Convolutions in each stage, up to four.
-        dropout: Fraction of the features dropped behind the dense layers.
+        dropout: Dropout rate after the dense layers.
         classifier_activation: Activation of the last layer.
 
     References:
@@ -44,7 +44,7 @@ def c3d(
         for letter in "abcd"[:depth]:
             x = net.Conv3D(width, 3, padding="same", activation="relu", name=f"conv{stage}{letter}")(x)
         window = (1, 2, 2) if stage == 1 else 2  # time is not pooled too early
-        x = net.MaxPooling3D(window, padding="same", name=f"pool{stage}")(x)  # the last one meets 7 cells, and gives 4
+        x = net.MaxPooling3D(window, padding="same", name=f"pool{stage}")(x)  # the last has sizes 7 and 4
     x = net.Flatten(name="flatten")(x)
     for name in ("fc6", "fc7"):
         x = net.Dense(64 * filters, activation="relu", name=name)(x)

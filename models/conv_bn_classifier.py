@@ -8,7 +8,7 @@ from kerasconv.models.conv_pool_classifier import dense_top
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, strides: int, number: int) -> Tensor:
-    """A 3x3 convolution, padded as in PyTorch; batch normalisation with PyTorch's constants; ReLU."""
+    """Adds a 3x3 convolution, batch normalisation with PyTorch's constants, and ReLU, padded as in PyTorch."""
     x = net.Conv2D(filters, 3, strides, padding=1, name=f"conv{number}")(x)
     x = net.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"bn{number}")(x)
     return net.ReLU(name=f"relu{number}")(x)
@@ -18,8 +18,8 @@ def conv_bn_relu(net: Layers, x: Tensor, filters: int, strides: int, number: int
 def conv_bn_classifier(net: Layers, image: Tensor) -> list[Tensor]:
     """The tutorial's `Convolutional`, mended: 10,314 parameters.
 
-    Its stride of 2 over maps padded by one on either side is what `"same"` does not mean: on even sizes Keras pads at
-    the end only. Images of 8x8 do as well: the 4x4 pooling takes their maps to one cell.
+    A stride of 2 over maps padded by one on either side differs from `"same"`, for which Keras pads even sizes at the
+    end only. Images of 8x8 work too: the 4x4 pooling reduces their maps to 1x1.
 
     References:
         The tutorial, "Pooling with Pytorch". Its module cannot be built: `nn.AvgPool2D` should be `nn.AvgPool2d`, and
@@ -36,7 +36,7 @@ def conv_bn_classifier(net: Layers, image: Tensor) -> list[Tensor]:
 
 
 def torch_name(layer: str) -> str:
-    """What the tutorial's module calls a layer: `conv1` is its `layer1.Conv1`."""
+    """Returns the name of a layer in the tutorial's module: `layer1.Conv1` for `conv1`."""
     names = {"conv": "Conv", "bn": "BN"}
     return f"layer{layer[-1]}.{names[layer[:-1]]}{layer[-1]}" if layer[:-1] in names else "fully_connected"
 

@@ -9,7 +9,7 @@ POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
 
 
 def dense_top(net: Layers, x: Tensor, classes: int, activation: str) -> Tensor:
-    """A dense layer on all cells of the feature maps."""
+    """Adds a dense layer on all elements of the feature maps."""
     x = net.Flatten(name="flatten")(x)
     return net.Dense(classes, activation=activation, name="predictions")(x)
 
@@ -20,10 +20,10 @@ def conv_pool_classifier(
 ) -> list[Tensor]:
     """The tutorial's four building blocks, each as a layer of its own: 9,098 parameters.
 
-    Padding by one keeps the size of a 3x3 convolution's input, and 2x2 pooling halves it. Images of 8x8 do as well.
+    Padding by one keeps the size of a 3x3 convolution's input, and 2x2 pooling halves it. Images of 8x8 work too.
 
     Args:
-        filters: How many filters each of the convolutions has; there are as many as numbers here.
+        filters: Number of filters of each convolution.
         subsampling: `"max"` or `"average"` pooling.
 
     References:

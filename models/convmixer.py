@@ -1,4 +1,4 @@
-"""ConvMixer: patches, mixed in space and across channels by turns."""
+"""ConvMixer: convolutions on patches, alternately over space and over channels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def active_bn(net: Layers, x: Tensor, activation: str, name: str) -> Tensor:
-    """An activation and batch normalisation."""
+    """Adds an activation and batch normalisation."""
     x = net.Activation(activation, name=f"{name}_activation")(x)
     return net.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
 
@@ -25,7 +25,7 @@ def convmixer(
 ) -> list[Tensor]:
     """ConvMixer-768/32; `dim=1536, depth=20, kernel_size=9, activation="gelu"` make it ConvMixer-1536/20.
 
-    Its feature maps all have the same size, so `features_only` gives the last one alone.
+    All feature maps have the same size, so `features_only=True` gives the last one only.
 
     References:
         A. Trockman and J. Z. Kolter, "Patches are all you need?", 2022, figures 2 and 3, table 1.
@@ -47,7 +47,7 @@ def convmixer(
 
 
 def torch_name(layer: str) -> str:
-    """What timm calls a layer: `block3_depthwise_bn` is its `blocks.2.0.fn.2`."""
+    """Returns timm's name for a layer: `blocks.2.0.fn.2` for `block3_depthwise_bn`."""
     place, _, kind = layer.partition("_")
     if not place.startswith("block"):
         return {"conv": "stem.0", "bn": "stem.2"}.get(kind, "head")

@@ -1,4 +1,4 @@
-"""ConvNeXt: a residual network with what had been learnt from transformers."""
+"""ConvNeXt: a residual network with design elements of transformers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def norm(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Normalisation over the channels of each cell."""
+    """Adds a normalisation over the channels at each position."""
     return net.LayerNormalization(epsilon=1e-6, name=name)(x)
 
 
 def block(net: Layers, inputs: Tensor, scale: float, drop: float, name: str) -> Tensor:
-    """The paper's figure 4: depthwise 7x7, four times the channels and back, beside a shortcut.
+    """Adds the block of the paper's figure 4: depthwise 7x7, four times the channels and back, beside a shortcut.
 
-    Each channel of the result is scaled by a number that is learnt, `scale` at first. In training, `drop` is how often
-    the block leaves nothing but its shortcut.
+    Each channel of the result has a trainable scale, initially `scale`. In training, `drop` is the probability that
+    only the shortcut remains.
     """
     channels = net.channels(inputs)
     x = net.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise_conv")(inputs)
@@ -33,7 +33,7 @@ def block(net: Layers, inputs: Tensor, scale: float, drop: float, name: str) -> 
 
 
 def top(net: Layers, x: Tensor, classes: int, activation: str) -> Tensor:
-    """The usual classifier, with normalisation in it."""
+    """Adds the usual classifier, with a normalisation."""
     x = net.GlobalAveragePooling2D(name="convnext_tiny_head_gap")(x)
     x = norm(net, x, "convnext_tiny_head_layernorm")
     return net.Dense(classes, activation=activation, name="convnext_tiny_head_dense")(x)

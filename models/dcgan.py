@@ -1,4 +1,4 @@
-"""DCGAN: a network that makes images of noise, and one that tells them from real ones."""
+"""DCGAN: a generator of images from noise, and a discriminator of generated and real images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kerasconv.models._network import Layers, Tensor, network
 
 
 def normal(mean: float = 0.0) -> keras.initializers.Initializer:
-    """How all weights of a DCGAN begin."""
+    """Returns the initializer for the kernels of a DCGAN."""
     return keras.initializers.RandomNormal(mean, 0.02)
 
 
 def norm(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Batch normalisation."""
+    """Adds batch normalisation."""
     return net.BatchNormalization(epsilon=1e-5, gamma_initializer=normal(1.0), name=name)(x)
 
 
@@ -87,13 +87,13 @@ def dcgan_discriminator(
 
 
 def generator_name(layer: str) -> str:
-    """What PyTorch's example calls a layer of the generator: `conv2_bn` is its `main.4`."""
+    """Returns the name in PyTorch's example for a layer of the generator: `main.4` for `conv2_bn`."""
     place = 3 * (int(layer[4]) - 1)
     return f"main.{place + layer.endswith('bn')}"
 
 
 def discriminator_name(layer: str) -> str:
-    """What PyTorch's example calls a layer of the discriminator, which lacks the first normalisation."""
+    """Returns the name in PyTorch's example for a layer of the discriminator, which lacks the first normalisation."""
     place = 3 * (int(layer[4]) - 1) - (layer[4] != "1")
     return f"main.{place + layer.endswith('bn')}"
 

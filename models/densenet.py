@@ -7,13 +7,13 @@ from kerasconv.models._network import Builder, Layers, Tensor, check_factor, cla
 
 
 def bn_relu(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Batch normalisation and ReLU, whose names begin with `name`."""
+    """Adds batch normalisation and ReLU, with names that begin with `name`."""
     x = net.BatchNormalization(epsilon=1.001e-5, name=f"{name}bn")(x)
     return net.ReLU(name=f"{name}relu")(x)
 
 
 def dense_layer(net: Layers, x: Tensor, growth_rate: int, name: str) -> Tensor:
-    """1x1 and 3x3 convolutions, each behind normalisation and ReLU; what they find is put beside what came in."""
+    """Adds 1x1 and 3x3 convolutions after normalisation and ReLU, concatenated with the input."""
     y = bn_relu(net, x, f"{name}_0_")
     y = net.Conv2D(4 * growth_rate, 1, use_bias=False, name=f"{name}_1_conv")(y)
     y = bn_relu(net, y, f"{name}_1_")
@@ -22,14 +22,14 @@ def dense_layer(net: Layers, x: Tensor, growth_rate: int, name: str) -> Tensor:
 
 
 def transition(net: Layers, x: Tensor, compression: float, name: str) -> Tensor:
-    """To fewer channels, and half the size."""
+    """Adds a 1x1 convolution to fewer channels, and pooling."""
     x = bn_relu(net, x, f"{name}_")
     x = net.Conv2D(int(net.channels(x) * compression), 1, use_bias=False, name=f"{name}_conv")(x)
     return net.AveragePooling2D(2, name=f"{name}_pool")(x)
 
 
 def dense(net: Layers, image: Tensor, depths: tuple[int, ...], growth_rate: int, compression: float) -> list[Tensor]:
-    """The paper's table 1: a stem, then dense blocks with transitions between them."""
+    """Adds the layers of the paper's table 1: a stem, then dense blocks with transitions between them."""
     x = net.Conv2D(2 * growth_rate, 7, 2, padding=3, use_bias=False, name="conv1_conv")(image)
     x = bn_relu(net, x, "conv1_")
     features = [x]
@@ -48,8 +48,8 @@ def densenet121(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
     """DenseNet-121.
 
     Args:
-        growth_rate: How many channels each dense layer adds, the paper's `k`.
-        compression: What part of the channels a transition keeps, the paper's `theta`.
+        growth_rate: Number of channels that each dense layer adds, the paper's `k`.
+        compression: Share of the channels that a transition keeps, the paper's `theta`.
 
     References:
         G. Huang et al., "Densely connected convolutional networks", 2016, table 1.
@@ -68,8 +68,8 @@ def densenet169(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
     """DenseNet-169.
 
     Args:
-        growth_rate: As of `densenet121`.
-        compression: Likewise.
+        growth_rate: See `densenet121`.
+        compression: Share of the channels that a transition keeps.
 
     References:
         G. Huang et al., "Densely connected convolutional networks", 2016, table 1.
@@ -88,8 +88,8 @@ def densenet201(net: Layers, image: Tensor, *, growth_rate: int = 32, compressio
     """DenseNet-201.
 
     Args:
-        growth_rate: As of `densenet121`.
-        compression: Likewise.
+        growth_rate: See `densenet121`.
+        compression: Share of the channels that a transition keeps.
 
     References:
         G. Huang et al., "Densely connected convolutional networks", 2016, table 1.

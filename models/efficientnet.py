@@ -1,4 +1,4 @@
-"""EfficientNet: one network, made wider and deeper together."""
+"""EfficientNet: a network that is scaled in width and depth together."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ STAGES = (
 
 
 def bn_swish(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Batch normalisation and swish."""
+    """Adds batch normalisation and swish."""
     x = net.BatchNormalization(name=f"{name}bn")(x)
     return net.Activation("swish", name=f"{name}activation")(x)
 
 
 def squeeze_excite(net: Layers, x: Tensor, width: int, activation: str, names: tuple[str, str, str, str]) -> Tensor:
-    """Each channel times a number between 0 and 1, which depends on the averages of all of them.
+    """Scales each channel by a factor between 0 and 1, which is a function of all channels' averages.
 
-    The layers have the `names`: they average, squeeze to the `width`, expand, and multiply.
+    The four layers, called `names`, average, squeeze to the `width`, expand, and multiply.
     """
     average, squeeze, expand, excite = names
     scale = net.GlobalAveragePooling2D(keepdims=True, name=average)(x)
@@ -42,9 +42,9 @@ def squeeze_excite(net: Layers, x: Tensor, width: int, activation: str, names: t
 def block(
     net: Layers, inputs: Tensor, filters: int, size: int, strides: int, expansion: int, drop: float, name: str
 ) -> Tensor:
-    """An inverted residual: 1x1 to more channels, a depthwise convolution, squeeze and excitation, 1x1 to fewer.
+    """Adds an inverted residual: 1x1 to more channels, a depthwise convolution, squeeze and excitation, 1x1 to fewer.
 
-    In training, `drop` is how often the block leaves nothing but its shortcut.
+    In training, `drop` is the probability that only the shortcut remains.
     """
     x, channels = inputs, net.channels(inputs)
     if expansion > 1:
@@ -64,7 +64,7 @@ def block(
 
 
 def efficientnet(net: Layers, image: Tensor, width: float, depth: float, drop_connect_rate: float) -> list[Tensor]:
-    """A stem, seven stages of blocks and a 1x1 convolution; blocks are dropped the oftener the later they come."""
+    """Adds a stem, seven stages of blocks and a 1x1 convolution. Later blocks have a higher dropout rate."""
     x = net.Rescaling(1 / 255, name="rescaling")(image)
     x = net.Normalization(name="normalization")(x)
     x = net.Conv2D(divisible(32 * width), 3, 2, padding="same", use_bias=False, name="stem_conv")(x)
@@ -83,7 +83,7 @@ def efficientnet(net: Layers, image: Tensor, width: float, depth: float, drop_co
 
 
 def dropout_top(rate: float) -> Callable[..., Tensor]:
-    """The usual classifier, with dropout at this rate by default."""
+    """Returns a top: the usual classifier with dropout, at this rate by default."""
 
     def top(net: Layers, x: Tensor, classes: int, activation: str, *, dropout_rate: float = rate) -> Tensor:
         x = net.GlobalAveragePooling2D(name="avg_pool")(x)

@@ -1,4 +1,4 @@
-"""ESPCN: super-resolution that works at the low resolution until its last step."""
+"""ESPCN: super-resolution with all but the last layer at the low resolution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasconv.models._network import Layers, Tensor, network
 
 @keras.saving.register_keras_serializable(package="kerasconv")
 class OneCellPerChannel(keras.initializers.Initializer):
-    """The kernel of a transposed convolution that puts each channel into a cell of its own: depth to space.
+    """The kernel of a transposed convolution that moves each channel to a position of its own: depth to space.
 
     Example:
         >>> keras.ops.reshape(OneCellPerChannel()((1, 3, 1, 3)), (3, 3))[1].numpy()
@@ -21,7 +21,7 @@ class OneCellPerChannel(keras.initializers.Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
-        """The kernel, `(height, width, filters, height * width * filters)`."""
+        """Returns the kernel, `(height, width, filters, height * width * filters)`."""
         return keras.ops.convert_to_tensor(np.eye(shape[-1]).reshape(shape), dtype or keras.config.floatx())
 
 
@@ -29,11 +29,11 @@ class OneCellPerChannel(keras.initializers.Initializer):
 def espcn(net: Layers, image: Tensor, *, scale: int = 3, filters: int = 64) -> Tensor:
     """ESPCN: enlarges an image; all its convolutions are at the resolution of the input.
 
-    The last one gives `scale * scale` channels for each channel of the image, which become the cells of a larger one.
+    The last one has `scale * scale` channels for each channel of the image, which become the pixels of a larger one.
     That step, depth to space, is a transposed convolution with a fixed kernel of zeros and ones.
 
     Args:
-        scale: How many times larger the result is.
+        scale: Factor of enlargement.
         filters: Filters of the first convolution; the second has half as many.
 
     References:

@@ -1,4 +1,4 @@
-"""Fully convolutional networks for segmentation: FCN-8s on VGG-16; FCN and DeepLab v3 on a ResNet that dilates."""
+"""Fully convolutional networks for segmentation: FCN-8s on VGG-16; FCN and DeepLab v3 on a dilated ResNet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasconv.models.vgg import blocks
 
 @keras.saving.register_keras_serializable(package="kerasconv")
 class Bilinear(keras.initializers.Initializer):
-    """The kernel of a transposed convolution that interpolates bilinearly, each channel by itself.
+    """The kernel of a transposed convolution that interpolates each channel bilinearly.
 
     Example:
         >>> np.asarray(Bilinear()((4, 4, 1, 1)))[0, :, 0, 0] * 16
@@ -25,7 +25,7 @@ class Bilinear(keras.initializers.Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
-        """The kernel, `(height, width, channels, channels)`; its size must be twice the stride."""
+        """Returns the kernel, `(height, width, channels, channels)`; its size must be twice the stride."""
         *sizes, outputs, inputs = shape
         height, width = (1 - np.abs((np.arange(n) + 0.5) / (n / 2) - 1) for n in sizes)
         kernel = np.einsum("h,w,oi->hwoi", height, width, np.eye(outputs, inputs))
@@ -33,7 +33,7 @@ class Bilinear(keras.initializers.Initializer):
 
 
 def enlarge(net: Layers, x: Tensor, factor: int, name: str, *, trainable: bool = True) -> Tensor:
-    """A map enlarged by a transposed convolution, which begins as bilinear interpolation."""
+    """Enlarges a map by a transposed convolution that is initialised as bilinear interpolation."""
     return net.Conv2DTranspose(
         net.channels(x),
         2 * factor,
@@ -64,7 +64,7 @@ def fcn8s(
     Args:
         classes: Number of classes.
         filters: Filters of the first stage; the dense layers have 64 times as many.
-        dropout: Fraction of the cells dropped behind the dense layers.
+        dropout: Dropout rate after the dense layers.
         classifier_activation: Activation of the last layer.
 
     References:
@@ -90,12 +90,12 @@ def fcn8s(
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, size: int, name: str, dilation: int = 1) -> Tensor:
-    """A convolution, batch normalisation, ReLU."""
+    """Adds a convolution, batch normalisation and ReLU."""
     return net.ReLU(name=f"{name}_relu")(conv_bn(net, x, filters, size, name=name, dilation_rate=dilation))
 
 
 def pyramid(net: Layers, x: Tensor, rates: Sequence[int]) -> Tensor:
-    """Atrous spatial pyramid pooling: windows of several dilations side by side, and the mean of the whole map."""
+    """Adds atrous spatial pyramid pooling: parallel convolutions of several dilations, and global average pooling."""
     near = conv_bn_relu(net, x, 256, 1, "aspp1")
     parts = [near]
     for i, rate in enumerate(rates, start=2):
@@ -108,7 +108,7 @@ def pyramid(net: Layers, x: Tensor, rates: Sequence[int]) -> Tensor:
 
 
 def fcn_head(net: Layers, x: Tensor, classes: int, name: str) -> Tensor:
-    """A 3x3 convolution to a quarter of the channels, and one of 1x1 to scores."""
+    """Adds a 3x3 convolution to a quarter of the channels, and a 1x1 convolution to scores."""
     x = conv_bn_relu(net, x, net.channels(x) // 4, 3, name)
     x = net.Dropout(0.1, name=f"{name}_dropout")(x)
     return net.Conv2D(classes, 1, name=f"{name}_logits")(x)
@@ -117,7 +117,7 @@ def fcn_head(net: Layers, x: Tensor, classes: int, name: str) -> Tensor:
 def segmentation(
     net: Layers, image: Tensor, head: Any, classes: int, auxiliary: bool, activation: Any, caller: str
 ) -> Tensor:
-    """A head on ResNet-50 at an eighth of the resolution, its scores enlarged to that of the image."""
+    """Adds a head on ResNet-50 at an eighth of the resolution, with scores enlarged to that of the image."""
 
     def at_each_pixel(scores: Tensor, name: str) -> Tensor:
         return net.UpSampling2D(8, interpolation="bilinear", name=name)(scores)
@@ -146,8 +146,8 @@ def deeplab_v3(
 
     Args:
         classes: Number of classes.
-        rates: Dilations of the windows that look at the last map side by side.
-        auxiliary: Whether to give also the scores of a second head, on the stage before the last, for training.
+        rates: Dilations of the parallel convolutions of the last map.
+        auxiliary: Whether to add the scores of a second head on the stage before the last, for training.
         classifier_activation: Activation of the last layer.
 
     References:
@@ -181,7 +181,7 @@ def fcn_resnet50(
 
     Args:
         classes: Number of classes.
-        auxiliary: Whether to give also the scores of a second head, on the stage before the last, for training.
+        auxiliary: Whether to add the scores of a second head on the stage before the last, for training.
         classifier_activation: Activation of the last layer.
 
     References:
@@ -199,7 +199,7 @@ def fcn_resnet50(
     return segmentation(net, image, head, classes, auxiliary, classifier_activation, "fcn_resnet50")
 
 
-# The module of torchvision that a head is in, and where its first convolution stands there.
+# The module of a head in torchvision, and the number of its first convolution in it.
 _PLACES = {
     **{f"aspp{i + 1}": (f"classifier.0.convs.{i}", 0) for i in range(4)},
     "aspp_pool": ("classifier.0.convs.4", 1),
@@ -211,7 +211,7 @@ _PLACES = {
 
 
 def torch_name(layer: str) -> str:
-    """What torchvision calls a layer: `aspp2_bn` is its `classifier.0.convs.1.1`."""
+    """Returns torchvision's name for a layer: `classifier.0.convs.1.1` for `aspp2_bn`."""
     part, _, kind = layer.rpartition("_")
     if part not in _PLACES:
         return f"backbone.{resnet.torch_name(layer)}"

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasconv.models._entry import UNIT, Entry
-from kerasconv.models._network import builder, settle
+from kerasconv.models._network import builder, resolve_input
 
 # Vertical filters answer to vertical edges, positively where it gets brighter from left to right; horizontal ones to
 # horizontal edges, from top to bottom.
@@ -40,15 +40,15 @@ def filter_bank(
     """A convolution whose kernels are filters of image processing, set by hand; each channel is filtered by itself.
 
     Args:
-        names: Filters out of `sobel_vertical`, `sobel_horizontal`, `prewitt_vertical`, `prewitt_horizontal`,
+        names: Filters among `sobel_vertical`, `sobel_horizontal`, `prewitt_vertical`, `prewitt_horizontal`,
             `scharr_vertical`, `scharr_horizontal`, `laplacian`, `box_blur`, `gaussian_blur`, `sharpen`, `emboss`; all
             of them by default.
         input_shape: Height, width (either may be `None`) and channels, in the order of `data_format`.
         padding: Any padding that `layers.Conv2D` takes.
-        weights: The path of a file of weights that take the place of the filters.
+        weights: The path of a file of weights that replace the filters.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
-        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
-        features_only: Names of layers, to give what comes out of them rather than the output.
+        layers: The module of the layers: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers whose outputs become those of the model.
         name: The model's name.
 
     Returns:
@@ -75,7 +75,7 @@ def filter_bank(
         raise ValueError(
             f"filter_bank: `names` must be some of {', '.join(map(repr, FILTERS))}. Received: names={names!r}."
         )
-    net, input_shape = settle(filter_bank, input_shape, data_format)
+    net, input_shape = resolve_input(filter_bank, input_shape, data_format)
     image = keras.Input(input_shape, name="image")
     channels = net.channels(image)
     filters = net.Conv2D(channels * len(names), 3, padding=padding, groups=channels, use_bias=False, name="filters")

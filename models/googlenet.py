@@ -9,7 +9,7 @@ from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def conv_bn(net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *, name: str) -> Tensor:
-    """A convolution, batch normalisation and ReLU."""
+    """Adds a convolution, batch normalisation and ReLU."""
     x = net.Conv2D(filters, size, strides, padding=size // 2, use_bias=False, name=f"{name}.conv")(x)
     x = net.BatchNormalization(epsilon=1e-3, name=f"{name}.bn")(x)
     return net.ReLU(name=f"{name}.relu")(x)
@@ -18,7 +18,7 @@ def conv_bn(net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *
 def inception(
     net: Layers, x: Tensor, ones: int, threes: tuple[int, int], fives: tuple[int, int], pooled: int, name: str
 ) -> Tensor:
-    """Four ways side by side: 1x1; 1x1 and 3x3; the same, where the paper has 5x5; pooling and 1x1."""
+    """Adds four parallel branches: 1x1; 1x1 and 3x3; the same, where the paper has 5x5; pooling and 1x1."""
     branches = [conv_bn(net, x, ones, 1, name=f"{name}.branch1")]
     for number, (reduced, filters) in ((2, threes), (3, fives)):
         y = conv_bn(net, x, reduced, 1, name=f"{name}.branch{number}.0")
@@ -29,13 +29,13 @@ def inception(
 
 
 def dropout_top(net: Layers, x: Tensor, classes: int, activation: Any, *, dropout: float = 0.2) -> Tensor:
-    """Global average pooling, dropout and a dense layer."""
+    """Adds global average pooling, dropout and a dense layer."""
     x = net.GlobalAveragePooling2D(name="avgpool")(x)
     x = net.Dropout(dropout, name="dropout")(x)
     return net.Dense(classes, activation=activation, name="fc")(x)
 
 
-# The paper's table 1: #1x1; #3x3 reduce and #3x3; #5x5 reduce and #5x5; pool proj. A pooling stands before each stage.
+# The paper's table 1: #1x1; #3x3 reduce and #3x3; #5x5 reduce and #5x5; pool proj. A pooling precedes each stage.
 _STAGES = {
     3: {"a": (64, (96, 128), (16, 32), 32), "b": (128, (128, 192), (32, 96), 64)},
     4: {
@@ -54,7 +54,7 @@ def googlenet(net: Layers, image: Tensor) -> list[Tensor]:
     """GoogLeNet with batch normalisation, as in torchvision; the classifiers at its sides are left out.
 
     Args:
-        dropout: Before the last layer, while training.
+        dropout: Dropout rate before the last layer.
 
     References:
         C. Szegedy et al., "Going deeper with convolutions", 2014, table 1.

@@ -1,4 +1,4 @@
-"""A keyword spotter: a network on the samples of a sound."""
+"""A keyword spotter: a network on the samples of an audio signal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kerasconv.models._network import Layers, Tensor, network
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, size: int, strides: int, name: str) -> Tensor:
-    """A convolution over time, batch normalisation, ReLU."""
+    """Adds a convolution over time, batch normalisation and ReLU."""
     x = net.Conv1D(filters, size, strides, padding="same", name=name)(x)
     return net.ReLU(name=f"{name}_relu")(net.BatchNormalization(name=f"{name}_bn")(x))
 
@@ -28,13 +28,13 @@ def keyword_spotter(
 ) -> Tensor:
     """M5: which word or noise a sound is, from its samples, four seconds at 8 kHz by default.
 
-    The first convolution, with a window of 10 ms, learns what a spectrogram would give; then each pooling keeps one
-    step in four.
+    The first convolution has a window of 10 ms and takes the place of a spectrogram. Each pooling then keeps one step
+    in four.
 
     Args:
         classes: Number of classes.
         filters: Filters of the first convolution.
-        widths: How many times as many the stages behind it have.
+        widths: Numbers of filters of the later stages, as multiples of this.
         depths: Convolutions in each of these stages. The paper's M18 is `filters=64, widths=(1, 2, 4, 8), depths=(4, 4,
             4, 4)`.
         classifier_activation: Activation of the last layer.

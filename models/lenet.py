@@ -1,4 +1,4 @@
-"""LeNet-5, which read the amounts on cheques."""
+"""LeNet-5, a classifier of handwritten digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kerasconv.models.conv_pool_classifier import POOLINGS
 
 
 def lenet_top(net: Layers, x: Tensor, classes: int, last: Any, *, activation: Any = "tanh") -> Tensor:
-    """Layer F6, and an output for each class."""
+    """Adds layer F6, and an output for each class."""
     x = net.Flatten(name="flatten")(x)
     x = net.Dense(84, activation=activation, name="F6")(x)
     return net.Dense(classes, activation=last, name="predictions")(x)
@@ -23,9 +23,10 @@ def lenet5(
     """LeNet-5 in its customary form: every map of C3 sees all of S2, subsampling only averages, softmax at the end.
 
     Args:
-        activation: Of all layers but the last.
+        activation: Activation of all layers but the last.
         subsampling: `"average"` or `"max"` pooling.
-        padding: Of the first convolution. 2 makes images of 28x28, such as MNIST's, as good as the paper's of 32x32.
+        padding: Padding of the first convolution. With 2 images of 28x28, as in MNIST, give the sizes of the paper's
+            32x32.
 
     References:
         Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section II.B and figure 2.

@@ -1,4 +1,4 @@
-"""The tutorial's line detector: one convolution with a hand-made kernel, perhaps followed by pooling."""
+"""The tutorial's line detector: one convolution with a fixed kernel, optionally followed by pooling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasconv.models._entry import UNIT, Entry
-from kerasconv.models._network import builder, check_choice, settle
+from kerasconv.models._network import builder, check_choice, resolve_input
 
 KERNELS = {
     "vertical": [[0, 1, 0], [0, 1, 0], [0, 1, 0]],
@@ -41,12 +41,13 @@ def line_detector(
 
     Args:
         orientation: `"vertical"`, `"horizontal"`, `"diagonal"` (from top left to bottom right) or `"antidiagonal"`.
-        pooling: What follows: `None`; `"max"` or `"average"` over 2x2; `"global_max"` or `"global_average"`.
+        pooling: Pooling after the convolution: `None`; `"max"` or `"average"` over 2x2; `"global_max"` or
+            `"global_average"`.
         input_shape: Height, width (either may be `None`) and 1, in the order of `data_format`.
-        weights: The path of a file of weights that take the place of those set by hand.
+        weights: The path of a file of weights that replace the fixed ones.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
-        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
-        features_only: Names of layers, to give what comes out of them rather than the output.
+        layers: The module of the layers: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers whose outputs become those of the model.
         name: The model's name.
 
     Returns:
@@ -68,7 +69,7 @@ def line_detector(
     """
     check_choice("line_detector", "orientation", orientation, KERNELS)
     check_choice("line_detector", "pooling", pooling, POOLINGS)
-    net, input_shape = settle(line_detector, input_shape, data_format)
+    net, input_shape = resolve_input(line_detector, input_shape, data_format)
     image = keras.Input(input_shape, name="image")
     if net.channels(image) != 1:
         raise ValueError(f"line_detector: the images must have one channel. Received: input_shape={input_shape!r}.")

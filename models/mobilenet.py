@@ -1,4 +1,4 @@
-"""MobileNet, the first: depthwise separable convolutions."""
+"""MobileNet v1: depthwise separable convolutions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from kerasconv.models._network import Layers, Tensor, check_factor, classifier
 
 
 def bn_relu6(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Batch normalisation and a ReLU that ends at 6."""
+    """Adds batch normalisation and ReLU6."""
     x = net.BatchNormalization(name=f"{name}_bn")(x)
     return net.ReLU(6.0, name=f"{name}_relu")(x)
 
 
 def separable(net: Layers, x: Tensor, filters: int, strides: int, depth_multiplier: int, number: int) -> Tensor:
-    """A 3x3 convolution of each channel by itself, then a 1x1 convolution; with strides, padding comes only behind."""
+    """Adds a 3x3 depthwise and a 1x1 convolution. With strides, only the end is padded."""
     padding: Any = 1 if strides == 1 else ((0, 1), (0, 1))
     x = net.DepthwiseConv2D(
         3, strides, padding=padding, depth_multiplier=depth_multiplier, use_bias=False, name=f"conv_dw_{number}"
@@ -26,7 +26,7 @@ def separable(net: Layers, x: Tensor, filters: int, strides: int, depth_multipli
 
 
 def convolutional_top(net: Layers, x: Tensor, classes: int, activation: Any, *, dropout: float = 1e-3) -> Tensor:
-    """Global average pooling, dropout, and the classes by a 1x1 convolution."""
+    """Adds global average pooling, dropout, and a 1x1 convolution to the classes."""
     x = net.GlobalAveragePooling2D(keepdims=True, name="avg_pool")(x)
     x = net.Dropout(dropout, name="dropout")(x)
     x = net.Conv2D(classes, 1, name="conv_preds")(x)
@@ -43,9 +43,9 @@ def mobilenet(net: Layers, image: Tensor, *, alpha: float = 1.0, depth_multiplie
     """MobileNet, the first.
 
     Args:
-        alpha: Width multiplier: what part of the filters there are.
-        depth_multiplier: How many filters each channel has in a depthwise convolution.
-        dropout: What part of the features is dropped in training, before the classifier.
+        alpha: Width multiplier, the factor on the numbers of filters.
+        depth_multiplier: Number of filters for each channel in a depthwise convolution.
+        dropout: Dropout rate before the classifier.
 
     References:
         A. G. Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications", 2017,

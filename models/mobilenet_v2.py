@@ -7,7 +7,7 @@ from kerasconv.models._network import Layers, Tensor, check_factor, classifier
 
 
 def divisible(channels: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` that is nearest to a number of channels, but not below nine tenths of it.
+    """Returns the nearest multiple of `divisor` to a number of channels that is at least nine tenths of it.
 
     Example:
         >>> divisible(33.6), divisible(10.5), divisible(1.0)
@@ -18,12 +18,12 @@ def divisible(channels: float, divisor: int = 8) -> int:
 
 
 def bn(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Batch normalisation with a long memory."""
+    """Adds batch normalisation with a high momentum."""
     return net.BatchNormalization(momentum=0.999, name=name)(x)
 
 
 def inverted_residual(net: Layers, x: Tensor, expansion: int, filters: int, strides: int, name: str) -> Tensor:
-    """To more channels, a 3x3 convolution of each by itself, and to few again, where no ReLU loses any of them."""
+    """Adds a 1x1 convolution to more channels, a depthwise 3x3 one, and a 1x1 one to few channels without ReLU."""
     shortcut = x
     if expansion > 1:
         x = net.Conv2D(expansion * net.channels(x), 1, use_bias=False, name=f"{name}_expand")(x)
@@ -56,8 +56,8 @@ def mobilenet_v2(net: Layers, image: Tensor, *, alpha: float = 1.0) -> list[Tens
     """MobileNetV2.
 
     Args:
-        alpha: Width multiplier: what part of the filters there are, in multiples of 8. The last convolution never has
-            fewer than 1280.
+        alpha: Width multiplier, the factor on the numbers of filters, which are rounded to multiples of 8. The last
+            convolution never has fewer than 1280.
 
     References:
         M. Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018, table 2.

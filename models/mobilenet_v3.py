@@ -1,4 +1,4 @@
-"""MobileNetV3: inverted residuals with squeeze-and-excitation and hard swish, as a search found them."""
+"""MobileNetV3: inverted residuals with squeeze-and-excitation and hard swish, from an architecture search."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasconv.models.mobilenet_v2 import bn, divisible
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the paper's tables 1 and 2: an inverted residual."""
+    """A row of the paper's tables 1 and 2: an inverted residual."""
 
     size: int
     expansion: float
@@ -59,7 +59,7 @@ _LARGE = (
 
 
 def squeeze_excite(net: Layers, x: Tensor, name: str) -> Tensor:
-    """Weighs each channel by what all channels are on average."""
+    """Scales each channel by a function of all channels' averages."""
     channels = net.channels(x)
     y = net.GlobalAveragePooling2D(keepdims=True, name=f"{name}_avg_pool")(x)
     y = net.Conv2D(divisible(channels / 4), 1, name=f"{name}_conv")(y)
@@ -70,7 +70,7 @@ def squeeze_excite(net: Layers, x: Tensor, name: str) -> Tensor:
 
 
 def inverted_residual(net: Layers, x: Tensor, row: Row, alpha: float, name: str) -> Tensor:
-    """That of MobileNetV2, with more to choose: size, activation, squeeze-and-excitation before the projection."""
+    """Adds the block of MobileNetV2 with a choice of size, activation and squeeze-and-excitation."""
     shortcut, filters = x, divisible(row.filters * alpha)
     if row.expansion > 1:
         x = net.Conv2D(divisible(net.channels(x) * row.expansion), 1, use_bias=False, name=f"{name}_expand")(x)
@@ -89,7 +89,7 @@ def inverted_residual(net: Layers, x: Tensor, row: Row, alpha: float, name: str)
 
 
 def searched(net: Layers, image: Tensor, rows: tuple[Row, ...], alpha: float, minimalistic: bool) -> list[Tensor]:
-    """A stem, the rows, and a 1x1 convolution. The minimalistic ones have nothing but ReLUs and 3x3 convolutions."""
+    """Adds a stem, the rows, and a 1x1 convolution. The minimalistic variants have ReLUs and 3x3 convolutions only."""
     activation = _RELU if minimalistic else _SWISH
     x = net.Rescaling(1 / 127.5, -1.0, name="rescaling")(image)
     x = net.Conv2D(16, 3, 2, padding="same", use_bias=False, name="conv")(x)
@@ -108,7 +108,7 @@ def searched(net: Layers, image: Tensor, rows: tuple[Row, ...], alpha: float, mi
 
 
 def efficient_top(features: int) -> Callable[..., Tensor]:
-    """The last stage, made cheap by coming after the pooling; `features` is how many it finds."""
+    """Adds the efficient last stage, which comes after the pooling and has `features` channels."""
 
     def top(
         net: Layers,
@@ -137,10 +137,10 @@ def mobilenet_v3_small(net: Layers, image: Tensor, *, alpha: float = 1.0, minima
     """MobileNetV3-Small. It takes pixels from 0 to 255, and rescales them itself.
 
     Args:
-        alpha: Width multiplier: what part of the filters there are, in multiples of 8. The first convolution has 16 in
-            any case, the last never fewer than 1024.
+        alpha: Width multiplier, the factor on the numbers of filters, which are rounded to multiples of 8. The first
+            convolution always has 16, the last never fewer than 1024.
         minimalistic: Whether to do without 5x5 convolutions, squeeze-and-excitation and hard swish.
-        dropout_rate: What part of the features is dropped in training, before the classifier.
+        dropout_rate: Dropout rate before the classifier.
 
     References:
         A. Howard et al., "Searching for MobileNetV3", 2019, table 2.
@@ -159,9 +159,9 @@ def mobilenet_v3_large(net: Layers, image: Tensor, *, alpha: float = 1.0, minima
     """MobileNetV3-Large. It takes pixels from 0 to 255, and rescales them itself.
 
     Args:
-        alpha: As of `mobilenet_v3_small`; the last convolution never has fewer than 1280 filters.
-        minimalistic: As of `mobilenet_v3_small`.
-        dropout_rate: As of `mobilenet_v3_small`.
+        alpha: See `mobilenet_v3_small`; the last convolution never has fewer than 1280 filters.
+        minimalistic: See `mobilenet_v3_small`.
+        dropout_rate: See `mobilenet_v3_small`.
 
     References:
         A. Howard et al., "Searching for MobileNetV3", 2019, table 1.

@@ -1,4 +1,4 @@
-"""Network in network, which brought the 1x1 convolution and the average over whole maps."""
+"""Network in network, which introduced 1x1 convolutions and global average pooling."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kerasconv.models._network import Layers, Tensor, classifier
 
 
 def map_top(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor:
-    """A feature map for each class, and its average."""
+    """Adds a feature map for each class, and its average."""
     x = net.Conv2D(classes, 1, activation="relu", name="class_maps")(x)
     x = net.GlobalAveragePooling2D(name="avg_pool")(x)
     return net.Activation(activation, name="predictions")(x)
 
 
 def mlpconv(net: Layers, x: Tensor, filters: tuple[int, ...], size: int, name: str) -> Tensor:
-    """A convolution, followed by a perceptron at each place: further convolutions of 1x1."""
+    """Adds a convolution followed by 1x1 convolutions, a perceptron at each position."""
     for i, count in enumerate(filters, start=1):
         x = net.Conv2D(count, size if i == 1 else 1, padding="same", activation="relu", name=f"{name}_{i}")(x)
     return x
@@ -27,7 +27,7 @@ def nin(net: Layers, image: Tensor, *, dropout: float = 0.5) -> list[Tensor]:
     """Network in network for CIFAR-10.
 
     Args:
-        dropout: Behind the first two poolings, while training.
+        dropout: Dropout rate after the first two poolings.
 
     References:
         M. Lin et al., "Network in network", 2013, section 3 and figure 2; the sizes, which it does not give, from the

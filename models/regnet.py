@@ -1,4 +1,4 @@
-"""RegNet: networks whose widths follow a line."""
+"""RegNet: networks whose widths are a linear function of the depth."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kerasconv.models.efficientnet import squeeze_excite
 
 
 def conv_bn(net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, groups: int = 1, *, name: str) -> Tensor:
-    """A convolution and batch normalisation."""
+    """Adds a convolution and batch normalisation."""
     x = net.Conv2D(filters, size, strides, padding=size // 2, groups=groups, use_bias=False, name=f"{name}.0")(x)
     return net.BatchNormalization(epsilon=1e-5, name=f"{name}.1")(x)
 
 
 def block(net: Layers, inputs: Tensor, filters: int, strides: int, group_width: int, name: str) -> Tensor:
-    """The Y block: 1x1, 3x3 in groups, squeeze and excitation, 1x1, beside a shortcut."""
+    """Adds the Y block: 1x1, grouped 3x3, squeeze and excitation, 1x1, beside a shortcut."""
     shortcut = inputs
     if strides > 1 or net.channels(inputs) != filters:
         shortcut = conv_bn(net, inputs, filters, 1, strides, name=f"{name}.proj")
@@ -33,10 +33,10 @@ def block(net: Layers, inputs: Tensor, filters: int, strides: int, group_width: 
 
 
 def stages(depth: int, initial: int, slope: float, base: float, group_width: int) -> dict[int, int]:
-    """The width of each stage and its number of blocks: the paper's equations 2 to 4.
+    """Returns the width of each stage and its number of blocks, by the paper's equations 2 to 4.
 
-    The widths of the blocks are those on the line `initial + slope * block`, each replaced by the nearest power of
-    `base` times `initial`, and that by the nearest multiple of 8; at last, by the nearest multiple of the group width.
+    The width of a block is `initial + slope * block`, rounded to the nearest power of `base` times `initial`, then to
+    the nearest multiple of 8, and finally to the nearest multiple of the group width.
     """
     powers = [round(math.log(1 + slope * block / initial, base)) for block in range(depth)]
     widths = [round(initial * base**power / 8) * 8 for power in powers]
@@ -65,7 +65,7 @@ def regnet_y_400mf(net: Layers, image: Tensor) -> list[Tensor]:
 
 
 def torch_name(layer: str) -> str:
-    """What torchvision calls a layer: `block2-0.f.a.0` is its `trunk_output.block2.block2-0.f.a.0`."""
+    """Returns torchvision's name for a layer: `trunk_output.block2.block2-0.f.a.0` for `block2-0.f.a.0`."""
     stage, in_stage, _ = layer.partition("-")
     return f"trunk_output.{stage}.{layer}" if in_stage else layer.replace("predictions", "fc")
 

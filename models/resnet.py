@@ -13,7 +13,7 @@ Block = Callable[..., Tensor]
 def conv_bn(
     net: Layers, x: Tensor, filters: int, size: int, strides: int = 1, *, name: str, bias: bool = False, **options: int
 ) -> Tensor:
-    """A convolution and batch normalisation, as in torchvision; with `bias`, as in `keras.applications`.
+    """Adds a convolution and batch normalisation, as in torchvision; with `bias`, as in `keras.applications`.
 
     `options` are `groups` and `dilation_rate`.
     """
@@ -23,7 +23,7 @@ def conv_bn(
 
 
 def basic(net: Layers, x: Tensor, filters: int, strides: int, dilation: int, name: str) -> Tensor:
-    """Two 3x3 convolutions beside a shortcut."""
+    """Adds two 3x3 convolutions beside a shortcut."""
     shortcut = x
     if strides > 1 or net.channels(x) != filters:
         shortcut = conv_bn(net, x, filters, 1, strides, name=f"{name}_0")
@@ -35,7 +35,7 @@ def basic(net: Layers, x: Tensor, filters: int, strides: int, dilation: int, nam
 
 
 def bottleneck(width: int = 64, groups: int = 1, *, original: bool = False) -> Block:
-    """1x1 to `width` channels per 64 filters, 3x3 in groups, 1x1 to four times the filters; the 3x3 one strides.
+    """Adds 1x1 to `width` channels per 64 filters, grouped 3x3 with the strides, 1x1 to four times the filters.
 
     In the `original`, the first one strides, and convolutions have a bias.
     """
@@ -66,9 +66,9 @@ def residual(
     original: bool = False,
     output_stride: int = 32,
 ) -> list[Tensor]:
-    """The paper's table 1: a stem, then four stages of blocks, each of half the size and twice the filters.
+    """Adds the layers of the paper's table 1: a stem and four stages of blocks, each with twice the filters.
 
-    From where the size would fall below one in `output_stride`, stages keep it, and dilation takes the place of stride.
+    Stages that would reduce the size by more than `output_stride` in total have dilations instead of strides.
     """
     x = conv_bn(net, image, 64, 7, 2, name="conv1", bias=original)
     x = net.ReLU(name="conv1_relu")(x)
@@ -197,7 +197,7 @@ _SMALL = {"input_shape": (32, 32, 3), "classes": 5}
 
 
 def torch_name(layer: str) -> str:
-    """What torchvision calls a layer: `conv3_block2_1_bn` is its `layer2.1.bn1`."""
+    """Returns torchvision's name for a layer: `layer2.1.bn1` for `conv3_block2_1_bn`."""
     if not layer.startswith("conv"):
         return "fc"
     *place, number, kind = layer.removeprefix("conv").replace("block", "").split("_")

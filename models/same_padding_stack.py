@@ -1,4 +1,4 @@
-"""The tutorial's stack of three convolutions, with the classifier that its text promises."""
+"""The tutorial's stack of three convolutions, with the classifier that its text describes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerasconv.models._entry import UNIT, Entry
-from kerasconv.models._network import builder, check_classes, settle
+from kerasconv.models._network import builder, check_classes, resolve_input
 
 
 @builder
@@ -21,17 +21,17 @@ def same_padding_stack(
 ) -> keras.Sequential:
     """Three 3x3 convolutions with 32, 64 and 128 filters and ReLU, then dense 256 and softmax.
 
-    With `"same"` padding the maps keep the size of the image all the way; the other variant of the tutorial,
-    `"valid"`, loses two pixels per convolution. The tutorial's code stops at dense 256; its text ends in a softmax.
+    With `"same"` padding the maps keep the size of the image. With `"valid"`, the tutorial's other variant, each
+    convolution loses two pixels. The tutorial's code ends with the dense layer of 256 units, its text with a softmax.
 
     Args:
         input_shape: Height, width and channels of the images, in the order of `data_format`.
         classes: Number of classes.
         padding: `"same"` or `"valid"`, or any padding that `layers.Conv2D` takes.
-        weights: `None` for random ones, a word out of `model_info(name).pretrained`, or the path of a file of them.
+        weights: `None` for random weights, a name in `model_info(name).pretrained`, or the path of a file of them.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for Keras' setting.
-        layers: Where the layers come from: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
-        features_only: Names of layers, to give what comes out of them rather than the output.
+        layers: The module of the layers: `kerasconv.layers`, or `keras.layers` for the same on stock layers.
+        features_only: Names of layers whose outputs become those of the model.
         name: The model's name.
 
     Returns:
@@ -49,7 +49,7 @@ def same_padding_stack(
         (None, 8, 8, 128)
     """
     check_classes("same_padding_stack", classes)
-    net, shape = settle(same_padding_stack, input_shape, data_format)
+    net, shape = resolve_input(same_padding_stack, input_shape, data_format)
     if None in shape:
         raise ValueError(
             f"same_padding_stack: `input_shape` must be known, since a dense layer follows. "

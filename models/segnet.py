@@ -1,4 +1,4 @@
-"""SegNet: an encoder, and a decoder that puts maxima back where they came from."""
+"""SegNet: an encoder, and a decoder that unpools with the indices of the maxima."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kerasconv.models._network import Layers, Tensor, network, probabilities
 
 
 def conv_bn_relu(net: Layers, x: Tensor, filters: int, name: str) -> Tensor:
-    """A 3x3 convolution, batch normalisation, ReLU."""
+    """Adds a 3x3 convolution, batch normalisation and ReLU."""
     x = net.Conv2D(filters, 3, padding="same", name=name)(x)
     x = net.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
     return net.ReLU(name=f"{name}_relu")(x)
@@ -28,8 +28,8 @@ def segnet(
 ) -> Tensor:
     """SegNet: a class for each pixel, by an encoder like VGG-16 and its mirror image.
 
-    Each pooling tells where its maxima were, and the unpooling that mirrors it puts values there, zeros elsewhere. If
-    the size of the image is not known, it must be a multiple of 32.
+    Each pooling returns the indices of its maxima, and the corresponding unpooling puts values there, and zeros
+    elsewhere. If the size of the image is not known, it must be a multiple of 32.
 
     Args:
         classes: Number of classes.

@@ -1,4 +1,4 @@
-"""ShuffleNet V2: half of the channels pass by, the others are convolved, and all are shuffled."""
+"""ShuffleNet V2: units that convolve half of the channels and shuffle all."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from kerasconv.models._network import Builder, Layers, Tensor, classifier
 
 
 def shuffle(net: Layers, x: Tensor, groups: int = 2) -> Tensor:
-    """Puts the channels of `groups` in turns: the first of each, the second of each, and so on."""
+    """Interleaves the channels of `groups`: the first of each, the second of each, and so on."""
     order = np.arange(net.channels(x)).reshape(groups, -1).T.ravel()
     return keras.ops.take(x, order.tolist(), axis=net.channel_axis)
 
 
 def pointwise(net: Layers, x: Tensor, filters: int, branch: str, at: int) -> Tensor:
-    """A 1x1 convolution, batch normalisation and ReLU, as modules of a branch from number `at`."""
+    """Adds a 1x1 convolution, batch normalisation and ReLU, numbered from `at` in the branch."""
     x = net.Conv2D(filters, 1, use_bias=False, name=f"{branch}.{at}")(x)
     x = net.BatchNormalization(epsilon=1e-5, name=f"{branch}.{at + 1}")(x)
     return net.ReLU(name=f"{branch}.{at + 2}")(x)
 
 
 def depthwise(net: Layers, x: Tensor, strides: int, branch: str, at: int) -> Tensor:
-    """A 3x3 convolution of each channel by itself, and batch normalisation, as modules of a branch from number `at`."""
+    """Adds a depthwise 3x3 convolution and batch normalisation, numbered from `at` in the branch."""
     x = net.DepthwiseConv2D(3, strides, padding=1, use_bias=False, name=f"{branch}.{at}")(x)
     return net.BatchNormalization(epsilon=1e-5, name=f"{branch}.{at + 1}")(x)
 
 
 def unit(net: Layers, x: Tensor, filters: int, strides: int, name: str) -> Tensor:
-    """The paper's figure 3: (c) with strides of 1, (d) with strides of 2."""
+    """Adds the unit of the paper's figure 3: (c) with strides of 1, (d) with strides of 2."""
     if strides == 1:
         left, right = keras.ops.split(x, 2, axis=net.channel_axis)
     else:
@@ -43,7 +43,7 @@ def unit(net: Layers, x: Tensor, filters: int, strides: int, name: str) -> Tenso
 
 
 def shuffled(net: Layers, image: Tensor, widths: tuple[int, ...], last: int) -> list[Tensor]:
-    """The paper's table 5: a stem, three stages of units, and a 1x1 convolution."""
+    """Adds the layers of the paper's table 5: a stem, three stages of units, and a 1x1 convolution."""
     x = net.Conv2D(24, 3, 2, padding=1, use_bias=False, name="conv1.0")(image)
     x = net.BatchNormalization(epsilon=1e-5, name="conv1.1")(x)
     x = net.ReLU(name="conv1.2")(x)
@@ -121,7 +121,7 @@ _SMALL = {"input_shape": (38, 33, 3), "classes": 5}
 
 
 def torch_name(layer: str) -> str:
-    """What torchvision calls a layer: the same, but for the last one."""
+    """Returns torchvision's name for a layer, which differs for the last layer only."""
     return "fc" if layer == "predictions" else layer
 
 

@@ -1,4 +1,4 @@
-"""SqueezeNet: few channels into each 3x3 convolution."""
+"""SqueezeNet: 3x3 convolutions on few channels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kerasconv.models.nin import map_top
 
 
 def squeeze_top(net: Layers, x: Tensor, classes: int, activation: Any, *, dropout: float = 0.5) -> Tensor:
-    """Dropout, and the classifier of network in network."""
+    """Adds dropout and the classifier of network in network."""
     return map_top(net, net.Dropout(dropout, name="dropout")(x), classes, activation)
 
 
 def fire(net: Layers, x: Tensor, squeezed: int, expanded: int, name: str) -> Tensor:
-    """1x1 to few channels; from these 1x1 and 3x3 side by side to many."""
+    """Adds a 1x1 convolution to few channels, then parallel 1x1 and 3x3 convolutions to many."""
     x = net.Conv2D(squeezed, 1, activation="relu", name=f"{name}_squeeze1x1")(x)
     sides = [
         net.Conv2D(expanded, size, padding="same", activation="relu", name=f"{name}_expand{size}x{size}")(x)
@@ -29,7 +29,7 @@ def squeezenet1_1(net: Layers, image: Tensor) -> list[Tensor]:
     """SqueezeNet 1.1: as accurate as 1.0 for less than half of the work, since it pools earlier.
 
     Args:
-        dropout: Before the classifier, while training.
+        dropout: Dropout rate before the classifier.
 
     References:
         F. N. Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size",
@@ -55,7 +55,7 @@ _FIRES = {"fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 1
 
 
 def torch_name(layer: str) -> str:
-    """What torchvision calls a layer: `fire2_squeeze1x1` is its `features.3.squeeze`."""
+    """Returns torchvision's name for a layer: `features.3.squeeze` for `fire2_squeeze1x1`."""
     block, _, convolution = layer.partition("_")
     if block in _FIRES:
         return f"features.{_FIRES[block]}.{convolution.replace('squeeze1x1', 'squeeze')}"

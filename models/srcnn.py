@@ -19,7 +19,7 @@ def srcnn(
 ) -> Tensor:
     """SRCNN: sharpens an image that was enlarged by bicubic interpolation.
 
-    Patches become features, these become those of sharper patches, and these overlap in the result.
+    The convolutions extract features of patches, map them to those of sharper patches, and add these up.
 
     Args:
         filters: Filters of the first two convolutions.

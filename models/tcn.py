@@ -11,7 +11,7 @@ from kerasconv.models._network import Layers, Tensor, network, probabilities
 def residual_block(
     net: Layers, x: Tensor, filters: int, kernel_size: int, dilation: int, dropout: float, name: str
 ) -> Tensor:
-    """Two causal dilated convolutions beside a shortcut; dropout drops whole channels."""
+    """Adds two causal dilated convolutions beside a shortcut, with dropout of whole channels."""
     y = x
     one_step = (None, 1, None) if net.data_format == "channels_last" else (None, None, 1)
     for i in (1, 2):
@@ -38,15 +38,15 @@ def tcn(
 ) -> Tensor:
     """TCN: for each step of a sequence, the probabilities of classes, from it and the steps before.
 
-    The defaults are those of the paper for digits read pixel by pixel, where the answer is the last step's. An output
-    sees `1 + 2 * (kernel_size - 1) * (2**depth - 1)` steps.
+    The defaults are those of the paper for digits as sequences of pixels, with the class as the last output. The
+    receptive field is `1 + 2 * (kernel_size - 1) * (2**depth - 1)` steps.
 
     Args:
         classes: Number of classes.
         filters: Filters of all convolutions but the last.
         kernel_size: Steps in a window.
         depth: Number of blocks; their dilations are 1, 2, 4, ...
-        dropout: Fraction of the channels dropped behind each convolution.
+        dropout: Dropout rate of channels after each convolution.
         classifier_activation: Activation of the last layer.
 
     References:

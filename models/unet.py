@@ -10,14 +10,14 @@ from kerasconv.models._network import Layers, Tensor, check_sizes, network, prob
 
 
 def of_rank(net: Layers, kind: str, x: Tensor) -> Callable[..., Any]:
-    """The layer for as many spatial axes as a map has: `"Conv{}D"` is `Conv2D` for an image."""
+    """Returns the layer for the number of spatial axes of a map: `Conv2D` for `"Conv{}D"` and an image."""
     return getattr(net, kind.format(len(x.shape) - 2))
 
 
 def convolutions(
     net: Layers, x: Tensor, filters: Sequence[int], name: str, *, padding: str, batch_norm: bool
 ) -> Tensor:
-    """3x3 convolutions with ReLU; a batch normalisation before it learns no scale, since the next layer can."""
+    """Adds 3x3 convolutions with ReLU. Batch normalisations have no scale, since the next layer has one."""
     for i, width in enumerate(filters, start=1):
         part = f"{name}_{i}"
         x = of_rank(net, "Conv{}D", x)(width, 3, padding=padding, use_bias=not batch_norm, name=f"{part}_conv")(x)
@@ -38,11 +38,11 @@ def u_shaped(
     halve: bool,
     caller: str,
 ) -> Tensor:
-    """Down the contracting path, a pair of convolutions per level, and up again beside what it left at each level.
+    """Adds the contracting path, a pair of convolutions per level, and the expanding path with skip connections.
 
     Going up, a transposed convolution doubles the size and, with `halve`, halves the number of channels.
     """
-    depth, lost = len(widths) - 1, 4 if padding == "valid" else 0  # cells that a pair of convolutions loses
+    depth, lost = len(widths) - 1, 4 if padding == "valid" else 0  # elements that a pair of convolutions loses
     plus = lost * (2 ** (depth + 1) - 1)
     check_sizes(caller, net, x, 2**depth, plus, plus + lost * (2**depth - 1) + 1)
     common: dict[str, Any] = {"padding": padding, "batch_norm": batch_norm}
@@ -68,7 +68,7 @@ def u_shaped(
 
 
 def pixel_classifier(net: Layers, x: Tensor, classes: int, activation: Any) -> Tensor:
-    """A 1x1 convolution to a score for each class, and what the activation makes of it."""
+    """Adds a 1x1 convolution to a score for each class, and the activation."""
     return probabilities(net, of_rank(net, "Conv{}D", x)(classes, 1, name="logits")(x), activation)
 
 
@@ -87,15 +87,16 @@ def unet(
 ) -> Tensor:
     """U-Net: a class for each pixel of an image.
 
-    As in the paper, nothing is padded: from 572 pixels come 388. With `padding="same"` the image keeps its size.
+    As in the paper, nothing is padded: an input of 572 pixels gives an output of 388. With `padding="same"` the image
+    keeps its size.
 
     Args:
         classes: Number of classes.
         padding: `"valid"` or `"same"`.
         filters: Filters of the first convolutions; each level down has twice as many.
-        depth: How often the size is halved.
+        depth: Number of times that the size is halved.
         batch_norm: Whether batch normalisation comes before each ReLU, as is usual today.
-        dropout: Fraction of the cells dropped at the end of the contracting path.
+        dropout: Dropout rate at the end of the contracting path.
         classifier_activation: Activation of the last layer.
 
     References:
@@ -128,7 +129,7 @@ def unet3d(
         classes: Number of classes.
         padding: `"valid"`, as in the paper, or `"same"`.
         filters: Filters of the first convolution; each level ends with twice as many as it begins.
-        depth: How often the size is halved.
+        depth: Number of times that the size is halved.
         classifier_activation: Activation of the last layer.
 
     References:

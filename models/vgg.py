@@ -1,4 +1,4 @@
-"""VGG: nothing but 3x3 convolutions, pooling, and three dense layers."""
+"""VGG: 3x3 convolutions, pooling, and three dense layers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from kerasconv.models.alexnet import dense_top
 
 vgg = classifier((224, 224, 3), top=dense_top)
 
-# How many convolutions the five blocks have.
+# Numbers of convolutions in the five blocks.
 _A, _B, _D, _E = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
 
 
 def blocks(net: Layers, image: Tensor, depths: tuple[int, ...], filters: int = 64) -> list[Tensor]:
-    """Blocks of convolutions; each halves the size at its end, the next has twice the filters, up to eight times."""
+    """Adds blocks of convolutions, each with half the size and up to twice the filters of the one before."""
     features, x = [], image
     for block, depth in enumerate(depths, start=1):
         for i in range(1, depth + 1):
@@ -29,9 +29,9 @@ def vgg11(net: Layers, image: Tensor) -> list[Tensor]:
     """VGG-11: configuration A.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014,
@@ -50,9 +50,9 @@ def vgg13(net: Layers, image: Tensor) -> list[Tensor]:
     """VGG-13: configuration B.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014,
@@ -71,9 +71,9 @@ def vgg16(net: Layers, image: Tensor) -> list[Tensor]:
     """VGG-16: configuration D.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014,
@@ -92,9 +92,9 @@ def vgg19(net: Layers, image: Tensor) -> list[Tensor]:
     """VGG-19: configuration E.
 
     Args:
-        dense_units: How many units the first two dense layers have.
-        dropout: Behind these, while training.
-        grid: The feature maps are averaged to so many rows and columns; `None` leaves them as they are.
+        dense_units: Number of units of the first two dense layers.
+        dropout: Dropout rate after these layers.
+        grid: Number of rows and columns that the feature maps are averaged to; `None` for no averaging.
 
     References:
         K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014,
@@ -118,7 +118,7 @@ def _of_keras(build: Builder, source: str, parameters: int) -> Entry:
 
 
 def _of_torchvision(build: Builder, depths: tuple[int, ...], parameters: int) -> Entry:
-    """Torchvision counts its modules, one for each convolution, ReLU and pooling, and averages to 7x7."""
+    """Returns torchvision's name for each layer, which counts convolutions, ReLUs and poolings."""
     names = {"fc1": "classifier.0", "fc2": "classifier.3", "predictions": "classifier.6"}
     module = 0
     for block, depth in enumerate(depths, start=1):

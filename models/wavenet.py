@@ -1,4 +1,4 @@
-"""WaveNet: causal dilated convolutions over the samples of a sound."""
+"""WaveNet: causal dilated convolutions over the samples of an audio signal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kerasconv.models._network import Layers, Tensor, network, probabilities
 
 
 def gated(net: Layers, x: Tensor, filters: int, skip_filters: int, dilation: int, name: str) -> tuple[Tensor, Tensor]:
-    """A causal dilated convolution behind a gate, beside a shortcut; its result, and what it gives to the output."""
+    """Adds a gated causal dilated convolution beside a shortcut, and returns also its contribution to the output."""
     causal = {"padding": "causal", "dilation_rate": dilation}
     signal = net.Conv1D(filters, 2, activation="tanh", name=f"{name}_signal", **causal)(x)
     gate = net.Conv1D(filters, 2, activation="sigmoid", name=f"{name}_gate", **causal)(x)
@@ -32,15 +32,15 @@ def wavenet(
 ) -> Tensor:
     """WaveNet: for each sample of a sound, the probabilities of the next one, from it and those before.
 
-    Samples are one-hot codes of 256 loudnesses (mu-law), and so is what comes out. An output sees
+    Inputs are one-hot codes of 256 amplitudes (mu-law), and outputs are their probabilities. The receptive field is
     `1 + stacks * (2**depth - 1) + 1` samples.
 
     Args:
         classes: Number of codes.
         filters: Filters of the dilated convolutions; the paper does not say how many.
-        skip_filters: Filters of what they give to the output.
+        skip_filters: Filters of their contributions to the output.
         depth: Dilated convolutions per stack; their dilations are 1, 2, 4, ...
-        stacks: How often this is repeated.
+        stacks: Number of repetitions.
         classifier_activation: Activation of the last layer.
 
     References:

@@ -8,7 +8,7 @@ import pytest
 
 import cards
 from cards.figure import draw
-from cards.outline import Chip, Fork, Landing, Repeat, Skip, Tap, outline
+from cards.outline import Box, Fork, Repeat, SideBranch, Skip, SkipEnd, outline
 from kerasconv import layers, models
 from kerasconv.models._info import facts
 
@@ -18,13 +18,13 @@ FAMILIES = cards.families()
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_table_of_a_card(family):
     """The figures in it are those of `facts`, which `test_layer_table` compares with the models."""
-    text = cards.card(family).read_text(encoding="utf-8")
+    text = cards.card_file(family).read_text(encoding="utf-8")
     assert text == cards.fill(text, cards.generated_card(family, FAMILIES[family]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_card_says_where_a_model_is_from_and_what_was_checked(family):
-    text = cards.card(family).read_text(encoding="utf-8")
+    text = cards.card_file(family).read_text(encoding="utf-8")
     headings = re.findall("^#+ .*$", text, re.MULTILINE)
     assert headings[0].startswith("# ")
     trained_here = any("digits" in models.get_entry(name).pretrained for name in FAMILIES[family])
@@ -48,7 +48,7 @@ def test_the_index():
 )
 def test_the_figure_of_a_card(family):
     first = next(iter(FAMILIES[family]))
-    drawn = cards.figure(family).read_text(encoding="utf-8")
+    drawn = cards.figure_file(family).read_text(encoding="utf-8")
     assert drawn == draw(models.create_model(first))
     words = {element.text for element in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
     assert "input" in words
@@ -67,14 +67,14 @@ def test_filling_a_card():
 
 
 def words(items):
-    """An outline as plain lists: texts, `(times, ...)`, `[[branch], ...]`, `"skip"` and `"landing"`."""
+    """An outline as plain lists: texts, `(times, ...)`, `[[branch], ...]`, `"skip"` and `"skip end"`."""
     kinds = {
-        Chip: lambda chip: chip.label,
+        Box: lambda box: box.label,
         Repeat: lambda repeat: (repeat.times, *words(repeat.items)),
         Fork: lambda fork: [*map(words, fork.branches), fork.meeting.text],
         Skip: lambda skip: ("skip", *words(skip.items)),
-        Landing: lambda _: "landing",
-        Tap: lambda tap: ("tap", tap.chip.label),
+        SkipEnd: lambda _: "skip end",
+        SideBranch: lambda branch: ("side branch", branch.box.label),
     }
     return [kinds[type(item)](item) for item in items]
 
@@ -111,7 +111,7 @@ def test_the_outline_of_a_network_with_a_long_skip():
         "max pool 2×2 /2",
         "depthwise 3×3 dilation 2",
         "transposed 2×2, 2 /2",
-        "landing",
+        "skip end",
         "concatenate",
     ]
 
@@ -126,7 +126,7 @@ def test_the_outline_of_a_sum_of_many_branches():
         sums.append(layers.Conv1D(8, 1)(gate))
         x = keras.layers.Add()([x, layers.Conv1D(4, 1)(gate)])
     model = keras.Model(inputs, keras.layers.Add()(sums))
-    block = [[[["conv 2, 4 dilation 1, 2, 4"], ["conv 2, 4 dilation 1, 2, 4"], "multiply"], ("tap", "conv 1, 8"), "conv 1, 4"], [], "add"]  # fmt: skip
+    block = [[[["conv 2, 4 dilation 1, 2, 4"], ["conv 2, 4 dilation 1, 2, 4"], "multiply"], ("side branch", "conv 1, 8"), "conv 1, 4"], [], "add"]  # fmt: skip
     last = [["conv 2, 4 dilation 4"], ["conv 2, 4 dilation 4"], "multiply"]
     assert words(outline(model)) == [(5, block), last, "conv 1, 8", "add"]
 

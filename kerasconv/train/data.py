@@ -95,6 +95,10 @@ def inputs_of(name: str, options: Mapping[str, Any]) -> Inputs:
 
     Raises:
         ValueError: If the model is not a classifier, or the size of its input is not known.
+
+    Example:
+        >>> inputs_of("lenet5", {"input_shape": (28, 28, 1)}).shape
+        (28, 28, 1)
     """
     entry = models.get_entry(name)
     known = inspect.signature(entry.build).parameters
@@ -126,6 +130,11 @@ def load(source: str | os.PathLike[str], inputs: Inputs, bad_images: str = "skip
     Raises:
         FileNotFoundError: If there is no such file or folder.
         ValueError: If a class has no images, or the data are malformed.
+
+    Example:
+        >>> data = load("digits", inputs_of("lenet5", {"input_shape": (28, 28, 1)}))
+        >>> data.x.shape, len(data.labels)
+        ((1797, 28, 28, 1), 10)
     """
     if bad_images not in BAD_IMAGES:
         raise ValueError(f"load: `bad_images` must be 'skip' or 'fail'. Received: bad_images={bad_images!r}.")
@@ -246,6 +255,13 @@ def read_image(file: Path, inputs: Inputs) -> Array:
 
     Raises:
         ValueError: If it cannot be decoded.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "grey.png")
+        >>> Image.new("L", (40, 30), 128).save(file)
+        >>> read_image(file, inputs_of("lenet5", {"input_shape": (28, 28, 1)})).shape
+        (28, 28, 1)
     """
     pixels = read_pixels(file, inputs.image_preprocessing().channels)
     if pixels is None:

@@ -129,6 +129,13 @@ def train(
         FileExistsError: If the folder is not empty and `resume` is false.
         ValueError: If the model is not a classifier, the data are malformed, or the run to resume is a different one or
             damaged.
+
+    Example:
+        >>> import tempfile
+        >>> plan = Plan("conv_pool_classifier", "digits", {"input_shape": (8, 8, 1)}, epochs=1, batch_size=256)
+        >>> result = train(plan, Path(tempfile.mkdtemp(), "run"))  # doctest: +SKIP
+        >>> len(result.history), result.report.examples  # doctest: +SKIP
+        (1, 360)
     """
     output = Path(output)
     _refuse(plan, output, resume, tensorboard)

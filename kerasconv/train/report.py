@@ -149,6 +149,13 @@ def measure(model: keras.Model, data: Data, chosen: Array | None = None, batch_s
         data: Examples with their classes.
         chosen: The indices of the examples to evaluate on; by default all.
         batch_size: The number of examples in a batch.
+
+    Example:
+        >>> from kerasconv.train import load, open_trained
+        >>> trained = open_trained("lenet5", {"weights": "digits"})
+        >>> data = load("digits", trained.inputs)
+        >>> measure(trained.model, data, trained.held_out(data)).accuracy > 0.9
+        True
     """
     chosen = np.arange(len(data.y)) if chosen is None else chosen
     predicted = model.predict(Batches(data, chosen, batch_size), verbose=0).argmax(-1)

@@ -83,6 +83,11 @@ def open_trained(name: str, options: Mapping[str, Any] | None = None) -> Trained
 
     Raises:
         ValueError: If there is no such model, it is damaged, or it has no weights.
+
+    Example:
+        >>> trained = open_trained("lenet5", {"weights": "digits"})
+        >>> trained.labels[:3]
+        ('0', '1', '2')
     """
     path, options = Path(name), options or {}
     if path.suffix != ".keras" and (not path.is_dir() or name in models.list_models()):
