@@ -1,6 +1,6 @@
-"""What each algorithm takes beside what it is estimated to take: `python -m benchmarks.algorithms [CASE ...]`.
+"""Measured and estimated time of each algorithm: `python -m benchmarks.algorithms [CASE ...]`.
 
-`algorithm="auto"` goes by the estimates, which were fitted to this table; see `kerasconv/ops/algorithms/problem.py`. A
+`algorithm="auto"` goes by the estimates, which were fitted to this table; see `kerasconv/engine/costs.py`. A
 row is an operation of a case of `benchmarks.shapes` in the plain graph: milliseconds, and in brackets the estimate. The
 last column is what the choice costs: the time of what was chosen over that of the fastest.
 """
@@ -19,9 +19,10 @@ from rich.table import Table
 
 from benchmarks.shapes import CONVOLUTIONS
 from benchmarks.timing import take_turns
-from kerasconv import geometry
+from kerasconv import config, geometry
+from kerasconv.engine.auto import plan
+from kerasconv.engine.problem import problem
 from kerasconv.ops.algorithms import ALGORITHMS
-from kerasconv.ops.algorithms.problem import problem
 
 NAMES = ("direct", "gemm", "winograd", "fft")
 OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
@@ -58,13 +59,14 @@ def row_of_case(case: Any, seconds: float, table: Table, console: Console) -> No
         p = problem(operation, case.x[0], output, window, case.groups, channels, filters)
         estimates, functions = {}, {}
         for name in NAMES:
-            algorithm: Any = ALGORITHMS[name]
-            if hasattr(algorithm, "refusal") and algorithm.refusal(window, case.groups, channels):
+            try:
+                planned = plan(name, p, tf.float32, config.settings())
+            except ValueError:  # it does not take this window
                 continue
-            estimates[name] = 1000 * algorithm.cost(p)
+            estimates[name] = planned.milliseconds[planned.candidate.name]
             if estimates[name] > _TOO_LONG or (p.depthwise and name != "direct"):
                 continue
-            compute = getattr(algorithm, operation)
+            compute = getattr(ALGORITHMS[name], operation)
             graph = tf.function(lambda a, b, f=compute, options=options: f(a, b, *options), autograph=False)
             functions[name] = lambda graph=graph, pair=tensors[operation]: graph(*pair)
         timed = take_turns(functions, seconds)

@@ -9,6 +9,7 @@ only the choice by `auto` is followed.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import io
@@ -109,6 +110,7 @@ def _methods(module: str, attribute: str) -> list[tuple[str, str]]:
     ]
 
 
+@functools.cache
 def _definitions(module: str) -> dict[str, ast.AST]:
     """Returns the functions, classes, methods and constants that a module defines, by their names."""
     found: dict[str, ast.AST] = {}
@@ -132,6 +134,7 @@ def _source(module: str) -> str:
     return inspect.getsource(importlib.import_module(module))
 
 
+@functools.cache
 def _code_lines(module: str) -> set[int]:
     """Returns the numbers of the lines that hold code."""
     source = _source(module)

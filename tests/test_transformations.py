@@ -44,19 +44,30 @@ ALGORITHMS = ["auto", "direct", "gemm", "winograd", "fft", "native", Custom()]
 NO_STRIDES = ("winograd", "fft")
 
 
-def cases():
-    """All layers by `auto`, and some of them by all algorithms; the rest is `large`."""
-    for name in LAYERS:
-        pools = "Pooling" in name
-        for algorithm in ["auto"] if pools else ALGORITHMS:
+# Layers that stand for the others in the default run: a product, a product for each group, none, and poolings.
+FEW = ("Conv2D", "Conv2D, groups", "Conv1DTranspose", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D")
+
+
+def by_layer(test):
+    """Parametrizes a test with all layers and algorithms, which takes hours for all tests.
+
+    The default run has a few layers by `auto`, and one by each algorithm. The `large` one has an eighth of the others, so
+    that each layer and algorithm meets several transformations and each transformation several of them. The rest is
+    `exhaustive`.
+    """
+    combinations = []
+    for i, name in enumerate(LAYERS):
+        for j, algorithm in enumerate(["auto"] if "Pooling" in name else ALGORITHMS):
             if algorithm in NO_STRIDES and (name in ("Conv2D, 1x1", "Conv2D, strides") or "Transpose" in name):
                 continue
-            few = algorithm == "auto" or name in ("Conv2D", "Conv2D, groups")
+            by_each = test.__name__ == "test_gradients_of_each_example_by_vectorized_map" and name == "Conv2D"
+            if by_each or (algorithm == "auto" and name in FEW):
+                marks = []
+            else:
+                marks = [pytest.mark.large if (i + j + len(test.__name__)) % 8 == 0 else pytest.mark.exhaustive]
             label = algorithm if isinstance(algorithm, str) else "object"
-            yield pytest.param(name, algorithm, id=f"{name}-{label}", marks=[] if few else pytest.mark.large)
-
-
-by_layer = pytest.mark.parametrize(("name", "algorithm"), list(cases()))
+            combinations.append(pytest.param(name, algorithm, id=f"{name}-{label}", marks=marks))
+    return pytest.mark.parametrize(("name", "algorithm"), combinations)(test)
 
 
 def normal(*shape):

@@ -1,4 +1,4 @@
-"""Graphs of unknown sizes give what graphs of known sizes do."""
+"""Graphs of unknown sizes give what eager calls do."""
 
 import numpy as np
 import pytest
@@ -42,10 +42,8 @@ def test_they_are_the_same(name, case):
         call = tf.function(lambda *t: gradients(function, *t), input_signature=specs, autograph=False)
         return call(*tensors)
 
-    expected = gradients(function, *tensors)
-    for found in (graph(specs[: len(tensors)]), graph([tf.TensorSpec(t.shape, t.dtype) for t in tensors])):
-        for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    for ours, theirs in zip(graph(specs[: len(tensors)]), gradients(function, *tensors), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])

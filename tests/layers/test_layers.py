@@ -93,8 +93,18 @@ def test_it_is_a_stock_layer(name, arguments, rank):
     assert parameters(ours) == expected
 
 
-@every_layer
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+by_data_format = pytest.mark.parametrize(
+    ("name", "arguments", "rank", "data_format"),
+    [
+        pytest.param(*descriptor, data_format, id=f"{descriptor[0]}-{i % 9}-{data_format}", marks=marks)
+        for data_format in ("channels_last", "channels_first")
+        for i, descriptor in enumerate(DESCRIPTORS)
+        for marks in ([] if data_format == "channels_last" else [pytest.mark.large],)
+    ],
+)
+
+
+@by_data_format
 def test_life_of_a_layer(name, arguments, rank, data_format, tmp_path):
     """Shape inference, configuration, eager, graph and XLA, training, saving and loading."""
     x = draw(rank, data_format)
