@@ -25,7 +25,7 @@ from benchmarks import memory as memories
 
 
 class Existing(enum.StrEnum):
-    """What becomes of a JSON file that is there already."""
+    """Treatment of a JSON file that exists already."""
 
     OVERWRITE = "overwrite"
     SKIP = "skip"

@@ -1,4 +1,4 @@
-"""Who takes part: a name, and for each of its cases, modes and directions a function without arguments to be timed.
+"""Contenders: for each name, case, mode and direction a function without arguments to be timed.
 
 - `auto` and the other names in `kerasconv.config.ALGORITHM_NAMES`: our layers;
 - `keras`: the stock layer; `tf.nn`: TensorFlow's function, without a layer;
@@ -31,7 +31,7 @@ DIRECTIONS = ("forward", "input_gradient", "kernel_gradient", BOTH, "step")
 
 
 def directions(case: Case, mode: str) -> tuple[str, ...]:
-    """What is timed of a case.
+    """Returns the directions of a case that are timed.
 
     A graph computes only what is asked for, so that each gradient has a time of its own. Eagerly, and in the tutorial's
     loops, the two gradients of a convolution come together: there they are timed together too.
@@ -49,7 +49,7 @@ def plan(cases: Iterable[Case], modes: Iterable[str], asked: Iterable[str], name
 
 
 def entrants(case: Case, direction: str) -> list[str]:
-    """Who could take part in a case; who is not installed, or has nothing of the kind, is not among them."""
+    """Returns the contenders that can run a case: those that are installed and have such an operation."""
     if case.kind == "step":
         return [*OURS, "keras"]
     absent = {"x+1" if case.kind == "conv" and case.group != "depthwise" else "matmul"}

@@ -124,7 +124,7 @@ def latencies(paths: list[Path], rounds: int) -> list[float]:
 
 
 def transposes(path: Path) -> int:
-    """How many `Transpose` nodes a file has."""
+    """Returns the number of `Transpose` nodes in a file."""
     return sum(node.op_type == "Transpose" for node in onnx.load(path, load_external_data=False).graph.node)
 
 

@@ -1,4 +1,4 @@
-"""What a run is to be read with: the machine, the versions, and the commands with their commits and dates."""
+"""Circumstances of a run: the machine, the versions, and the commands with their commits and dates."""
 
 from __future__ import annotations
 

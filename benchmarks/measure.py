@@ -99,7 +99,7 @@ def row(
     flops: float,
     size: float,
 ) -> Row:
-    """What was seen of a contender, as a row."""
+    """Returns the measurements of a contender as a row."""
     if seen.error is not None:
         return Row(case, kind, group, mode, direction, contender, reason=said(seen.error))
     low, median, high = (1000 * t for t in seen.quantiles())

@@ -36,7 +36,7 @@ def plan(cases: list[Case], modes: list[str], directions: list[str]) -> list[Cel
 
 
 def together(case: Case) -> tuple[str, ...]:
-    """What a case computes at once in training."""
+    """Returns the directions that training computes together."""
     return ("forward", contenders.BOTH) if case.kind == "conv" else case.directions
 
 

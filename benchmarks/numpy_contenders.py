@@ -1,4 +1,4 @@
-"""What one writes in NumPy: im2col and a product of matrices; and the tutorial's loops, which are our reference."""
+"""NumPy contenders: im2col with a product of matrices, and the tutorial's loops, which are our reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 def prepare(name: str, data: Data, direction: str) -> Callable[[], Any]:
-    """What computes one direction of a convolution."""
+    """Returns a function that computes one direction of a convolution."""
     return loops(data, direction) if name == "loops" else im2col(data, direction)
 
 

@@ -29,7 +29,7 @@ class Times:
         self._rows = {(*row.cell, row.contender): row for row in results.rows}
 
     def row(self, case: str, mode: str, direction: str, contender: str) -> Row | None:
-        """What was seen of a contender in a cell."""
+        """Returns the row of a contender in a cell of the table; `None` if there is none."""
         return self._rows.get((case, mode, direction, contender))
 
     def ms(self, case: Case, mode: str, contender: str, part: str = "all") -> float | None:
@@ -58,12 +58,12 @@ def geometric_mean(values: list[float]) -> float | None:
 
 @dataclass(frozen=True)
 class Target:
-    """What the mean of some cases is to reach.
+    """Goal for the mean ratio of some cases.
 
     Args:
-        title: Which cases.
-        cases: These.
-        part: Of what the times are taken.
+        title: The name of the group of cases.
+        cases: The cases.
+        part: The part of a step whose times are taken.
         goals: The ratio to reach, by mode.
     """
 

@@ -87,7 +87,7 @@ def targets(times: Times, modes: list[str]) -> Sheet:
 
 
 def promises(times: Times, modes: list[str]) -> Sheet:
-    """What is promised of every single case: the worst of each, and which it is."""
+    """Returns the promises for every single case: the worst ratio of each, and its case."""
     sheet = Sheet("The worst single case", ("ratio", *(c for mode in modes for c in (TITLES[mode], "case", "target"))))
     tutorial = next(case for case in CONVOLUTIONS if case.group == "tutorial")
     asked = (
@@ -275,7 +275,7 @@ def memory(results: Results) -> Sheet:
 
 
 def reasons(rows: list[Row]) -> Sheet:
-    """Who did not run, and why."""
+    """Returns the contenders that did not run, with the reasons."""
     sheet = Sheet("Not run", ("contender", "modes", "cases", "what it says"))
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -289,7 +289,7 @@ def reasons(rows: list[Row]) -> Sheet:
 
 
 def listed(results: Results) -> Sheet:
-    """What the cases are."""
+    """Returns the list of cases."""
     sheet = Sheet("Cases", ("case", "shape", "GFLOP", "MB", "its source has"))
     names = {row.case for row in results.rows}
     for case in (*CONVOLUTIONS, *POOLINGS):

@@ -1,4 +1,4 @@
-"""What was measured: rows, kept in a JSON file that is whole at any time, and written as CSV too."""
+"""Results: rows, kept in a JSON file that is whole at any time, and written as CSV too."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def cell(self) -> Cell:
-        """What it shares with the rows that it is compared with."""
+        """The key that a row shares with the rows that it is compared with."""
         return self.case, self.mode, self.direction
 
 
@@ -95,10 +95,10 @@ class Results:
 
 
 def load(path: Path) -> Results:
-    """What a file keeps.
+    """Returns the results in a file.
 
     Raises:
-        ValueError: If it is no such file.
+        ValueError: If the file holds something else.
     """
     try:
         document = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""What is measured: the shapes, in tables.
+"""Tables of the shapes that are measured.
 
 Sources: DeepBench (`code/kernels/conv_problems.h`), oneDNN's benchdnn inputs (`tests/benchdnn/inputs/{conv,pool}`),
 soumith's convnet-benchmarks (L1 to L5), and XLA's `convolution_benchmark_test.cc`. Batches, and one volume, are smaller
@@ -18,7 +18,7 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Window:
-    """What convolutions and poolings have in common. Everything is channels-last here but what `data_format` says."""
+    """Fields that convolutions and poolings have in common. Shapes are channels-last, whatever `data_format` says."""
 
     name: str
     x: Sizes  # (batch, *spatial, channels)
@@ -81,7 +81,7 @@ class Conv(Window):
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel is a group."""
+        """True if each channel is a group."""
         return self.groups == self.x[-1] > 1
 
     @property

@@ -1,4 +1,4 @@
-"""What importing costs, and the first call of a layer: `python -m benchmarks.startup`.
+"""Time of the import and of a layer's first call: `python -m benchmarks.startup`.
 
 Each figure comes from fresh processes that take turns. The first call builds the layer, eagerly; TensorFlow itself has
 run before, or its own start would hide the rest.

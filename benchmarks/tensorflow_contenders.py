@@ -15,7 +15,7 @@ from benchmarks.shapes import Conv, Pool
 
 
 def prepare(name: str, data: Data, mode: str, direction: str) -> Callable[[], Any]:
-    """What computes one direction of a case, by a layer of ours or Keras' or by `tf.nn`, in one mode.
+    """Returns a function that computes one direction of a case in one mode, by our layer, Keras' layer or `tf.nn`.
 
     In a graph a gradient is asked for alone, and the rest is pruned. Eagerly the tape has run forward beforehand.
     """

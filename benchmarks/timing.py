@@ -18,12 +18,12 @@ SLOW = 0.25  # of the time that all may take together
 
 @dataclass
 class Timed:
-    """What was seen of one function, in seconds.
+    """Times of one function, in seconds.
 
     Args:
         first: Its first call, with tracing and compilation.
         calls: The calls that count.
-        error: What it raised, if it did.
+        error: The exception that it raised, if any.
     """
 
     first: float = 0.0
@@ -73,7 +73,7 @@ def take_turns(
 
 
 def duration(function: Callable[[], Any], wait: Callable[[], Any]) -> float:
-    """How long a call takes."""
+    """Returns the time of a call, in seconds."""
     start = time.perf_counter()
     function()
     wait()

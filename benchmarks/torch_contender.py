@@ -17,7 +17,7 @@ from benchmarks.shapes import Pool
 
 
 def prepare(data: Data, direction: str) -> Callable[[], Any]:
-    """What computes one direction of a case."""
+    """Returns a function that computes one direction of a case."""
     x = tensor(data, data.x)
     function, kernel = pooling(data) if isinstance(data.case, Pool) else convolution(data)
     if direction == "forward":

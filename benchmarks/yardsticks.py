@@ -1,4 +1,4 @@
-"""What the machine can do, in the same mode: products of matrices ready-made, and reading and writing memory.
+"""Yardsticks for the machine, in the same mode: products of prepared matrices, and reading and writing memory.
 
 Beside a convolution stands `matmul`, the product with the numbers that im2col would have to copy together first, in
 the three directions; beside a depthwise convolution and a pooling `x+1`, on tensors of as many bytes as the

@@ -55,7 +55,7 @@ def hear(judge: Judge, select: str, console: Console) -> report.Session:
 
 
 def _verdicts(module: ModuleType, title: str, select: str) -> Iterator[Verdict]:
-    """What the judge says; saying nothing is a failure, and so is being absent."""
+    """Yields the verdicts of a judge; no verdict is a failure, and so is an absent judge."""
     silent = True
     try:
         for verdict in module.judge(select):

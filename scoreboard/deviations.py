@@ -1,4 +1,4 @@
-"""Where we mean to differ from a judge, case by case, and why. Everything else must pass."""
+"""Deliberate deviations from the judges, case by case, with reasons. Everything else must pass."""
 
 from __future__ import annotations
 

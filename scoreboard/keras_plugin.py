@@ -205,6 +205,6 @@ def _name(nodeid: str) -> str:
 
 
 def _last_line(text: str) -> str:
-    """What the exception said."""
+    """Returns the last line of an exception's text."""
     lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
     return " ".join(lines)[:300] or text.strip()[-300:]

@@ -34,7 +34,7 @@ nothing about us: the judge skips the case itself, or stock Keras fails it on th
 
 @dataclass(frozen=True)
 class Session:
-    """What one judge said, and how long it took."""
+    """Verdicts of one judge, and the time that it took."""
 
     title: str
     method: str
@@ -55,7 +55,7 @@ class Session:
 
     @property
     def subjects(self) -> list[str]:
-        """What the cases are about, in order."""
+        """The subjects of the cases, in order."""
         return list(dict.fromkeys(verdict.subject for verdict in self.verdicts))
 
     def row(self, subject: str | None = None) -> list[str]:
@@ -63,14 +63,14 @@ class Session:
         return [str(self.count(None, subject)), *(str(self.count(outcome, subject)) for outcome in COUNTED)]
 
     def measured(self, subject: str) -> str:
-        """What was measured in the cases that passed."""
+        """Returns the measurements of the cases that passed."""
         return ", ".join(
             v.detail for v in self.verdicts if v.subject == subject and v.outcome is Outcome.PASSED and v.detail
         )
 
 
 def terminal(session: Session) -> Table:
-    """What one judge said, a row for each subject."""
+    """Returns the verdicts of one judge as a table, a row for each subject."""
     table = Table("subject", "cases", *COUNTED, "measured", title=f"{session.title}, {session.seconds:.0f} s")
     table.columns[0].overflow = "fold"
     for subject in session.subjects:

@@ -132,7 +132,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def _errors(ours: Any, stock: Any, x: np.ndarray, cotangent: np.ndarray) -> dict[str, Any]:
-    """How far outputs and gradients are apart, and for which weight most."""
+    """Returns the differences of outputs and gradients, and the weight whose gradient differs most."""
     y, gradients = _outputs_and_gradients(ours, x, cotangent)
     y_stock, gradients_stock = _outputs_and_gradients(stock, x, cotangent)
     errors = {
@@ -220,7 +220,7 @@ def _left_in_stock(model: Any) -> str:
 
 
 def _dead(y: np.ndarray, gradients: list[np.ndarray]) -> str:
-    """Whether the comparison says little: outputs that vanish or overflow, or gradients that are mere rounding."""
+    """Returns the reason if a comparison says little: outputs vanish or overflow, or gradients are mere rounding."""
     if not np.isfinite(y).all() or not 1e-3 < y.std() < 1e4:
         return f"outputs between {y.min():.3g} and {y.max():.3g}"
     norms = np.array([np.linalg.norm(gradient) for gradient in gradients])
@@ -229,7 +229,7 @@ def _dead(y: np.ndarray, gradients: list[np.ndarray]) -> str:
 
 
 def _unequal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> str:
-    """Whether lists of arrays are not the same, bit for bit."""
+    """Returns the difference between lists of arrays that should be equal to the bit."""
     if len(ours) != len(theirs):
         return f"{len(ours)} arrays, expected {len(theirs)}"
     unequal = sum(not np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))

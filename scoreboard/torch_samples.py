@@ -196,7 +196,7 @@ def _verdicts(subject: str, name: str, info: Any) -> Iterator[Verdict]:
 
 
 def _gap(function: Function, theirs: Any, sample: Any) -> str | None:
-    """Where our answer or a gradient for any floating-point input differs from PyTorch's; `None` if nowhere."""
+    """Returns the first difference of our result or a gradient from PyTorch's; `None` if there is none."""
     import torch
 
     def is_leaf(value: Any) -> bool:
@@ -270,7 +270,7 @@ def _lp_samples(rank: int) -> Iterator[Sample]:
 
 
 def _partial(sizes: Sequence[int], kernel: Any, stride: Any) -> bool:
-    """Whether `ceil_mode` adds a window: one that starts within the input and ends beyond it."""
+    """Returns whether `ceil_mode` adds a window: one that starts within the input and ends beyond it."""
     kernels, strides = ((v,) * len(sizes) if isinstance(v, int) else v for v in (kernel, stride))
     return any((n - k) % s and ((n - k) // s + 1) * s < n for n, k, s in zip(sizes, kernels, strides, strict=True))
 

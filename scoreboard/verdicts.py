@@ -1,4 +1,4 @@
-"""What a judge says about one case, and how the deviations that we declare turn a failure into something expected."""
+"""Verdicts of a judge on single cases, and declared deviations, which turn a failure into an expected one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Outcome(enum.StrEnum):
-    """How a case ended."""
+    """Outcome of a case."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -39,12 +39,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Deviation:
-    """Where we mean to differ from a judge.
+    """A deliberate deviation from a judge.
 
     Attributes:
         judge: The judge's key.
         case: Pattern of the names of the cases, as in a shell.
-        reason: Why.
+        reason: The reason.
         message: For Keras' tests: the one assertion that is left out, named by part of the error message that it waits
             for. All others of the test are made.
     """
@@ -88,7 +88,7 @@ def settled(verdicts: Iterable[Verdict], declared: Iterable[Deviation], *, compl
 
 
 def difference(actual: Any, expected: Any, rtol: float, atol: float) -> str | None:
-    """How two arrays differ in dtype, shape or numbers, in one line; `None` if they do not."""
+    """Returns the difference of two arrays in dtype, shape or numbers, in one line; `None` if they agree."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     if actual.dtype != expected.dtype:
         return f"dtype {actual.dtype}, expected {expected.dtype}"

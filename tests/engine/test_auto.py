@@ -23,7 +23,7 @@ def names_and_modes():
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize(("name", "graph"), names_and_modes())
+@pytest.mark.parametrize(("name", "graph"), list(names_and_modes()))
 def test_they_agree_in_float64(name, graph, case):
     """As the engine runs them."""
     algorithm = algorithms.ALGORITHMS[name]
