@@ -16,10 +16,10 @@ CASES = [*CONVOLUTIONS, *LARGER_CONVOLUTIONS]
 
 
 def names_and_modes():
-    """All algorithms eagerly, and `auto` in a graph, whose compilation takes long; in a graph the others are `large`."""
+    """All algorithms eagerly, and `auto` in a graph, whose compilation takes long; in a graph the others are `exhaustive`."""
     for name in ("auto", "direct", "gemm", "winograd", "fft"):
         yield pytest.param(name, False, id=f"{name}-eager")
-        yield pytest.param(name, True, id=f"{name}-graph", marks=[] if name == "auto" else pytest.mark.large)
+        yield pytest.param(name, True, id=f"{name}-graph", marks=[] if name == "auto" else pytest.mark.exhaustive)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
