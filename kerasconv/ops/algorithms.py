@@ -104,6 +104,14 @@ def choose(
     return engine_algorithm(algorithm, settings, by_setting=asked is not algorithm)
 
 
+def for_one_tap(algorithm: Any) -> Any:
+    """Returns the algorithm for the pointwise half of a separable convolution: `"gemm"` for `"winograd"`.
+
+    Of one tap there is nothing to transform.
+    """
+    return "gemm" if _name(config.resolve(algorithm)) == "winograd" else algorithm
+
+
 def _name(algorithm: Any) -> Any:
     """Returns the name of one of the algorithms of this module; others unchanged."""
     return next((name for name, ours in ALGORITHMS.items() if ours is algorithm), algorithm)

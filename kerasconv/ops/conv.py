@@ -17,7 +17,7 @@ from kerasconv.arithmetic import convolution
 from kerasconv.arithmetic.tensors import sizes_of
 from kerasconv.geometry import Size, Window
 from kerasconv.ops import arguments
-from kerasconv.ops.algorithms import Algorithm, CustomAlgorithm, choose
+from kerasconv.ops.algorithms import Algorithm, CustomAlgorithm, choose, for_one_tap
 from kerasconv.ops.padding import check_padding_mode, pad_with
 from kerasconv.ops.symbolic import symbolic
 
@@ -300,7 +300,7 @@ def separable_conv(
         padding_mode: As for `conv`.
         padding_value: As for `conv`.
         flip_kernel: As for `conv`.
-        algorithm: As for `conv`.
+        algorithm: As for `conv`. With `"winograd"` the pointwise kernel, which has nothing to save, takes `"gemm"`.
 
     Returns:
         Tensor `(batch, *output, filters)` of the inputs' dtype, in the same data format.
@@ -328,7 +328,7 @@ def separable_conv(
         flip_kernel=flip_kernel,
         algorithm=algorithm,
     )
-    return conv(y, pointwise_kernel, data_format=data_format, bias=bias, algorithm=algorithm)
+    return conv(y, pointwise_kernel, data_format=data_format, bias=bias, algorithm=for_one_tap(algorithm))
 
 
 @symbolic

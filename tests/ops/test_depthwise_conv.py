@@ -42,3 +42,11 @@ def test_what_stock_keras_refuses_of_depthwise_convolutions():
     x, w = normal(2, 7, 8, 3), normal(3, 2, 3, 2)
     y = ops.depthwise_conv(x, w, strides=(2, 1), dilation_rate=(1, 3), padding=((1, 0), (2, 2)), algorithm="native")
     np.testing.assert_allclose(y, ops.depthwise_conv(x, w, (2, 1), ((1, 0), (2, 2)), dilation_rate=(1, 3)), atol=1e-12)
+
+
+def test_separable_convolution_by_winograd():
+    """The pointwise kernel, of one tap, which Winograd's algorithm does not take, is no reason to refuse the whole."""
+    x, depthwise, pointwise = normal(2, 7, 8, 3), normal(3, 3, 3, 2), normal(1, 1, 6, 4)
+    for algorithm in ("winograd", ops.algorithms.winograd):
+        y = ops.separable_conv(x, depthwise, pointwise, algorithm=algorithm)
+        np.testing.assert_allclose(y, ops.separable_conv(x, depthwise, pointwise, algorithm="direct"), atol=1e-10)
