@@ -373,7 +373,7 @@ def test_batches_of_one_within_batches_of_one():
 
 
 def test_autograph_leaves_the_operations_alone(caplog):
-    """Without a warning about lines that the caller never wrote."""
+    """Without a warning about lines that the caller never wrote; about the caller's, Python 3.13 has one."""
     tf.get_logger().addHandler(caplog.handler)
     x, w = tf.constant(normal(2, 6, 6, 2)), tf.constant(normal(3, 3, 2, 4))
 
@@ -384,4 +384,4 @@ def test_autograph_leaves_the_operations_alone(caplog):
 
     step(x, w)
     tf.get_logger().removeHandler(caplog.handler)
-    assert caplog.messages == []
+    assert [message for message in caplog.messages if "step" not in message.partition(" at 0x")[0]] == []
