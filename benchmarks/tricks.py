@@ -176,14 +176,6 @@ def _all_but_products(fused: Fused, node: Any) -> bool:
     return node.op not in fusion._PRODUCTS
 
 
-def _also_reshapes(fused: Fused, node: Any) -> bool:
-    return _all_but_products(fused, node) and node.attr["T"].type != tf.int32.as_datatype_enum
-
-
-def _also_tables(fused: Fused, node: Any) -> bool:
-    return _all_but_products(fused, node) and node.op != "Reshape"
-
-
 _fused = convolution._fused
 _row_major = windows.row_major
 
@@ -258,7 +250,7 @@ def _own_gather(side: int, channels: int) -> Callable[[int], Pair]:
 
     def make(batch: int) -> Pair:
         x, w = tf.random.normal((batch, side, side, channels)), tf.random.normal((3, 3, channels, 32)) / 9
-        own, compiled = (_graph(_gathered(3, 1, fused), x, w) for fused in (Fused.NOTHING, Fused.COLUMNS))
+        own, compiled = (_graph(_gathered(3, 1, fused), x, w) for fused in (Fused.NOTHING, Fused.ALL_BUT_RESHAPES))
         return own, compiled
 
     return make
@@ -368,7 +360,6 @@ TRICKS = {
     "stored": Trick(
         "Results of matrix products are not materialized.",
         {
-            "direct 3x3": _case(_conv("direct"), _SMALL, _KERNEL, without=_STORED),
             "gemm 3x3 of 3 channels": _case(_conv("gemm"), (112, 112, 3), (3, 3, 3, 32), without=_STORED),
             "gradients of gemm 1x1": _case(_conv("gemm"), _IMAGE, (1, 1, 64, 64), gradient=True, without=_STORED),
             "gradients of gemm 3x3": _case(_conv("gemm"), _SMALL, _KERNEL, gradient=True, without=_STORED),
@@ -383,15 +374,14 @@ TRICKS = {
         batch=4,
     ),
     "columns": Trick(
-        "Reshapes and tables of indices are left out of the compiled loop of im2col.",
+        "Reshapes are left out of the compiled loop of im2col.",
         {
-            f"{what}, {size}x{size} of {channels} channels": _case(
-                _gathered(size, stride, Fused.COLUMNS),
+            f"{size}x{size} of {channels} channels": _case(
+                _gathered(size, stride, Fused.ALL_BUT_RESHAPES),
                 (side, side, channels),
                 (size, size, channels, 32),
-                without=[(fusion, "_is_compiled", patch)],
+                without=_RESHAPES,
             )
-            for what, patch in (("reshapes", _also_reshapes), ("tables", _also_tables), ("both", _all_but_products))
             for side, channels, size, stride in ((112, 3, 3, 1), (112, 3, 7, 2), (56, 8, 3, 1))
         },
     ),
@@ -418,10 +408,10 @@ TRICKS = {
             "depthwise kernel gradient, against constants": _depthwise_gradient(112, 32, 3, _CONSTANTS),
             "the same, XLA": _depthwise_gradient(112, 32, 3, _CONSTANTS, jit=True),
             "im2col 3x3 of 3 channels, against computed": _case(
-                _gathered(3, 1, Fused.COLUMNS), (112, 112, 3), (3, 3, 3, 32), without=_COMPUTED
+                _gathered(3, 1, Fused.ALL_BUT_RESHAPES), (112, 112, 3), (3, 3, 3, 32), without=_COMPUTED
             ),
             "im2col 5x5 of 1 channel, against computed": _case(
-                _gathered(5, 1, Fused.COLUMNS), (96, 96, 1), (5, 5, 1, 16), without=_COMPUTED
+                _gathered(5, 1, Fused.ALL_BUT_RESHAPES), (96, 96, 1), (5, 5, 1, 16), without=_COMPUTED
             ),
         },
     ),

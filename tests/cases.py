@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasconv import geometry
+from kerasconv import geometry, ops
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,19 @@ class Case:
         """A normally distributed array of each shape."""
         generator = np.random.default_rng(len(self.sizes))
         return [generator.normal(size=shape).astype(dtype) for shape in shapes]
+
+    def operations(self, algorithm):
+        """Returns a function of `x`, `w` and `dy` for the convolution and its two gradients."""
+        options = {**self.options, "algorithm": algorithm}
+
+        def call(x, w, dy):
+            return (
+                ops.conv(x, w, **options),
+                ops.conv_input_gradient(dy, w, self.sizes, groups=self.groups, **options),
+                ops.conv_kernel_gradient(x, dy, self.kernel, groups=self.groups, **options),
+            )
+
+        return call
 
     def __str__(self):
         parts = [f"{'x'.join(map(str, self.sizes))}k{'x'.join(map(str, self.kernel))}"]

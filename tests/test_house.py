@@ -70,7 +70,15 @@ def test_help_lists_the_public_names(room):
     assert [name for name in module.__all__ if name not in text] == []
 
 
-@pytest.mark.parametrize(("module", "file"), list(modules()), ids=[m for m, _ in modules()])
+def read_by_developers():
+    """Yields the name and the file of each module of the package, and of the tools beside it."""
+    yield from modules()
+    for tool in ("benchmarks", "scoreboard", "cards"):
+        for file in sorted((ROOT / tool).glob("*.py")):
+            yield f"{tool}.{file.stem}", file
+
+
+@pytest.mark.parametrize(("module", "file"), [pytest.param(m, file, id=m) for m, file in read_by_developers()])
 def test_docstrings_lead_with_a_noun_or_a_verb(module, file):
     riddles = [
         f"{node.lineno}: {text.splitlines()[0]}"

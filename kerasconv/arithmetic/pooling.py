@@ -85,16 +85,24 @@ def window_sum(x: tf.Tensor, stages: Stages, divisor: Any = None, run: Run = run
     return call(x)
 
 
-def window_norm(magnitudes: tf.Tensor, window: AnyWindow, order: float, window_sum: Run) -> tf.Tensor:
+def window_norm(magnitudes: tf.Tensor, stages: Stages, order: float, run: Run = run_plainly) -> tf.Tensor:
     """Returns the norm of each window, `(sum m^order)^(1 / order)`; its gradient is zero where the norm is."""
-    # Divided by the largest, no power overflows; and zero norms, which have no derivative, are kept out of it.
-    one, zero = tf.ones([], magnitudes.dtype), tf.zeros([], magnitudes.dtype)
-    finite = tf.where(tf.math.is_finite(magnitudes), magnitudes, zero)  # the others spoil their own windows only
-    largest = tf.stop_gradient(tf.reduce_max(finite, range(1, magnitudes.shape.rank), keepdims=True))
-    largest = tf.where(largest > 0, largest, one)
-    sums = window_sum(tf.pow(magnitudes / largest, order), window)
-    roots = tf.pow(tf.where(tf.equal(sums, zero), one, sums), 1 / order)
-    return tf.where(tf.equal(sums, zero), zero, roots) * largest
+    y = magnitudes
+    for window in stages:
+        y = _norm(y, window, order, run)
+    return y
+
+
+def _norm(m: tf.Tensor, window: AnyWindow, order: float, run: Run) -> tf.Tensor:
+    @tf.custom_gradient
+    def call(m: tf.Tensor) -> Any:
+        def grad(dy: tf.Tensor) -> tf.Tensor:
+            y = _norm(m, window, order, run)  # once more, so that the gradient has derivatives too
+            return run(_norms_gradient, dy, y, m, window, order)
+
+        return run(_norms, m, window, order), grad
+
+    return call(m)
 
 
 def _all_maxima(x: tf.Tensor, stages: Stages, run: Run) -> list[tf.Tensor]:
@@ -224,6 +232,26 @@ def _sums(*arguments: Any) -> tf.Tensor:
     else:
         y = add_n(gather_windows(x, window))
     return y / divisor[0] if divisor else y
+
+
+def _norms(m: tf.Tensor, window: AnyWindow, order: float) -> tf.Tensor:
+    """Returns the norm of what the taps see, divided by the largest of it so that no power over- or underflows."""
+    taps, one = gather_windows(m, window), tf.ones([], m.dtype)
+    largest = functools.reduce(tf.maximum, taps)
+    scale = tf.where(tf.math.is_finite(largest) & (largest > 0), largest, one)
+    return tf.pow(add_n([tf.pow(tap / scale, order) for tap in taps]), 1 / order) * scale
+
+
+def _norms_gradient(dy: tf.Tensor, y: tf.Tensor, m: tf.Tensor, window: AnyWindow, order: float) -> tf.Tensor:
+    """Returns `dx[i]`, the sum of `dy (m[i] / y)^(order - 1)` over the windows that see `i`."""
+    one, zero = tf.ones([], m.dtype), tf.zeros([], m.dtype)
+
+    def term(dy: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        share = tf.minimum(m, y) / tf.where(tf.equal(y, zero), one, y)
+        weight = tf.where(tf.equal(y, zero), zero, tf.pow(share, order - 1))
+        return tf.math.multiply_no_nan(weight, dy)  # NaN in another window of an earlier stage stays there
+
+    return scatter_add_terms(term, [dy, y], [], window, sizes_of(m)[1:-1])
 
 
 def _spread_out(*arguments: Any) -> tf.Tensor:

@@ -130,7 +130,7 @@ def _im2col_fused(p: Problem) -> Fused:
         return Fused.ALL
     if p.channels >= _VECTOR:
         return Fused.NOTHING
-    return Fused.ALL if p.batch * p.channels == 1 else Fused.COLUMNS  # for one number, a table is no smaller
+    return Fused.ALL_BUT_RESHAPES
 
 
 # winograd: transforms, and a product for each point

@@ -49,12 +49,15 @@ def window_mean(
 
 
 def window_norm(x: tf.Tensor, window: AnyWindow, order: float, native: bool = False) -> tf.Tensor:
-    """Returns the norm of each window of this order."""
+    """Returns the norm of each window of this order; `native` takes TensorFlow's kernels for sums and maxima."""
     magnitudes = tf.abs(x)
     if order == math.inf:
         return window_max(magnitudes, window, "first", native)
-    sums: Any = native_kernels.window_sum if native else window_sum
-    return sums(magnitudes, window) if order == 1 else pooling.window_norm(magnitudes, window, order, sums)
+    if order == 1 and native and isinstance(window, Window):
+        return native_kernels.window_sum(magnitudes, window)
+    if order == 1:
+        return window_sum(magnitudes, window)
+    return pooling.window_norm(magnitudes, stages(window), order, run)
 
 
 def valid_count(window: AnyWindow, sizes: Sequence[Size], dtype: tf.DType) -> Any:

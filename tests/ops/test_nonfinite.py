@@ -91,15 +91,7 @@ def zeros_met(case, x, w, g):
 
 @functools.cache
 def operations(case, mode, algorithm):
-    options = {**case.options, "algorithm": algorithm}
-
-    def call(x, w, g):
-        return (
-            ops.conv(x, w, **options),
-            ops.conv_input_gradient(g, w, case.sizes, groups=case.groups, **options),
-            ops.conv_kernel_gradient(x, g, case.kernel, groups=case.groups, **options),
-        )
-
+    call = case.operations(algorithm)
     if mode == "eager":
         return call
     specs = [tf.TensorSpec(shape, "float32") for shape in (case.x_shape, case.w_shape, case.y_shape)]

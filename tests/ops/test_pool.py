@@ -304,6 +304,25 @@ def test_norms_without_a_derivative(p):
         np.testing.assert_allclose(dx[2], (3e30 / wanted) ** (p - 1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("size", [3, 9])  # in one stage, in one for each axis
+@pytest.mark.parametrize("p", [2, 3.5, 8])
+def test_norms_far_below_the_largest_of_an_image(p, size, dtype):
+    x = oracle.normal(1, 2 * size, 2 * size, 1)
+    x[:, :size] *= 2e-3
+    x[:, size:] *= 2e2
+    with tf.GradientTape() as tape:
+        given = tf.constant(x, dtype)
+        tape.watch(given)
+        y = ops.lp_pool(given, p, size)
+    blocks = np.float64(given).reshape(1, 2, size, 2, size, 1)
+    wanted = (np.abs(blocks) ** p).sum((2, 4), keepdims=True) ** (1 / p)
+    rtol = 1e-2 if dtype == "float16" else 1e-5
+    np.testing.assert_allclose(y, wanted[:, :, 0, :, 0], rtol=rtol)
+    gradient = (np.sign(blocks) * (np.abs(blocks) / wanted) ** (p - 1)).reshape(x.shape)
+    np.testing.assert_allclose(tape.gradient(y, given), gradient, rtol=rtol, atol=rtol)
+
+
 @pytest.mark.parametrize("algorithm", ["auto", "native"])
 def test_native_sums_are_the_same(algorithm):
     x = oracle.normal(2, 7, 8, 3)

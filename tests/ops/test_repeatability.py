@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasconv import ops
 from tests.cases import Case
 
 ALGORITHMS = ("direct", "gemm", "winograd", "fft", "auto")
@@ -21,19 +20,6 @@ CASES = [
     Case((40, 41), (5, 3), strides=2, padding="same", channels=4, filters=32, batch=4),
     Case((20, 21), (3, 3), padding="same", channels=64, filters=66, batch=4),
 ]
-
-
-def operations(case, algorithm):
-    options = {**case.options, "algorithm": algorithm}
-
-    def call(x, w, g):
-        return (
-            ops.conv(x, w, **options),
-            ops.conv_input_gradient(g, w, case.sizes, groups=case.groups, **options),
-            ops.conv_kernel_gradient(x, g, case.kernel, groups=case.groups, **options),
-        )
-
-    return call
 
 
 def digests(case, call):
@@ -57,7 +43,7 @@ def of_process():
     found = {}
     for case, algorithm in taken():
         if case in CASES[:2]:
-            eager = operations(case, algorithm)
+            eager = case.operations(algorithm)
             graph = tf.function(eager, autograph=False)
             found[f"{case} {algorithm}"] = [digests(case, call) for call in (eager, eager, graph, graph)]
     return found
@@ -65,7 +51,7 @@ def of_process():
 
 @pytest.mark.parametrize(("case", "algorithm"), taken(), ids=str)
 def test_eager_calls(case, algorithm):
-    call = operations(case, algorithm)
+    call = case.operations(algorithm)
     first = digests(case, call)
     assert all(digests(case, call) == first for _ in range(3))
 
@@ -74,7 +60,7 @@ def test_ten_eager_calls():
     """A shape of its own, which no other test has called before; and large enough to be compiled at last."""
     case = Case((31, 33), (3, 3), padding="same", channels=16, filters=18, batch=6)
     for algorithm in ALGORITHMS:
-        call = operations(case, algorithm)
+        call = case.operations(algorithm)
         assert len({tuple(digests(case, call)) for _ in range(10)}) == 1
 
 
