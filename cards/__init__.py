@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 CARDS = ROOT / "docs" / "models"
 FIGURES = CARDS / "figures"
 BEGIN, END = "<!-- generated -->", "<!-- /generated -->"
-_NOTE = "Written by `python -m cards`; what stands between the two comments is replaced."
+_NOTE = "Written by `python -m cards`, which replaces everything between the two comments."
 _COUNTS = (
-    "MACs: multiply-adds of all kernels for one input. Receptive field: cells of the input that a cell of the last "
-    "feature map sees; + with global pooling on a branch. Depth: kernels on the longest path. Activations: the outputs "
-    "of all layers for one input, in float32."
+    "MACs: multiply-adds of all kernels for one input. Receptive field: elements of the input, along each axis, on "
+    "which an element of the last feature map depends; + where a branch has global pooling. Depth: kernels on the "
+    "longest path. Activations: the outputs of all layers for one input, in float32."
 )
 
 

@@ -158,7 +158,9 @@ def _with_random_weights(model: Any, generator: np.random.Generator) -> Any:
     """`model`, with random weights under which values neither die nor explode, nor rounding errors grow too much."""
     import keras
 
-    layers = list(model._flatten_layers(include_self=False))
+    from kerasconv import structure
+
+    layers = [layer for _, layer in structure.walk(model)]
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in layers:
         for weight in layer.trainable_weights if not hasattr(layer, "layers") else ():
@@ -168,7 +170,7 @@ def _with_random_weights(model: Any, generator: np.random.Generator) -> Any:
                 weight.assign(generator.uniform(0.5, 1.5, size=weight.shape))
     for layer in layers:
         if isinstance(layer, keras.layers.Add):  # a residual branch adds little, as in a network in training
-            ends = [tensor._keras_history.operation for tensor in layer.input]
+            ends = [structure.operation_of(tensor) for tensor in layer.input]
             scales = [getattr(end, "gamma", getattr(end, "kernel", None)) for end in ends]
             for scale in [scale for scale in scales if scale is not None][-1:]:
                 scale.assign(0.2 * scale)
@@ -206,13 +208,14 @@ def _left_in_stock(model: Any) -> str:
     import keras
 
     import kerasconv.layers
+    from kerasconv import structure
 
     kinds = [
         getattr(keras.layers, name)
         for name in vars(kerasconv.layers)
         if isinstance(getattr(keras.layers, name, None), type)
     ]
-    mirrored = [layer for layer in model._flatten_layers() if isinstance(layer, tuple(kinds))]
+    mirrored = [layer for _, layer in structure.walk(model) if isinstance(layer, tuple(kinds))]
     left = [layer.name for layer in mirrored if not type(layer).__module__.startswith("kerasconv.")]
     if not mirrored:
         return "there are no layers of ours"

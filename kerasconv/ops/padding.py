@@ -100,7 +100,7 @@ def pad_with(x: tf.Tensor, pads: Pads, mode: str, value: float, caller: str) -> 
         return surround(x, pads, value)
     for axis, (n, (lo, hi)) in enumerate(zip(sizes_of(x), pads, strict=True)):
         if not (is_zero(lo) and is_zero(hi)):
-            _check_cells(n, lo, hi, axis, mode, caller)
+            _check_elements(n, lo, hi, axis, mode, caller)
             x = extend(x, axis, lo, hi, mode)
     return x
 
@@ -118,7 +118,7 @@ def check_padding_mode(mode: str, caller: str, name: str = "padding_mode") -> st
     return mode
 
 
-def _check_cells(n: Size, lo: Size, hi: Size, axis: int, mode: str, caller: str) -> None:
+def _check_elements(n: Size, lo: Size, hi: Size, axis: int, mode: str, caller: str) -> None:
     """Raises if an axis is known to have too few elements for its pads; TensorFlow's slices find the others."""
     needed = {"reflect": 1, "symmetric": 0, "replicate": None, "circular": 0}[mode]
     widest = max((side for side in (lo, hi) if isinstance(side, int)), default=0)

@@ -99,7 +99,7 @@ by_data_format = pytest.mark.parametrize(
         pytest.param(*descriptor, data_format, id=f"{descriptor[0]}-{i % 9}-{data_format}", marks=marks)
         for data_format in ("channels_last", "channels_first")
         for i, descriptor in enumerate(DESCRIPTORS)
-        for marks in ([] if data_format == "channels_last" else [pytest.mark.large],)
+        for marks in ([] if data_format == "channels_last" else [(pytest.mark.large, pytest.mark.exhaustive)[i % 2]],)
     ],
 )
 
@@ -127,7 +127,7 @@ def test_life_of_a_layer(name, arguments, rank, data_format, tmp_path):
     model = keras.Sequential([keras.Input(x.shape[1:]), layer, keras.layers.Flatten(), keras.layers.Dense(2)])
     before = [np.array(w) for w in model.trainable_weights]
     model.compile("sgd", "mse")
-    model.fit(x, np.ones((len(x), 2)), batch_size=2, verbose=0)  # with a last partial batch
+    model.fit(x, np.ones((len(x), 2)), verbose=0)
     assert all(np.any(np.array(w) != b) for w, b in zip(model.trainable_weights, before, strict=True))
 
     model.save(tmp_path / "model.keras")
@@ -164,7 +164,10 @@ def test_dtype_policies(name, arguments, rank, policy):
     np.testing.assert_allclose(tf.cast(y, "float64"), wide(x), rtol=0.05, atol=0.05)
 
 
-@every_layer
+@pytest.mark.parametrize(
+    ("name", "arguments", "rank"),
+    [pytest.param(*d, marks=[pytest.mark.large] if i % 2 else [], id=f"{d[0]}-{i}") for i, d in enumerate(DESCRIPTORS)],
+)
 def test_unknown_sizes(name, arguments, rank):
     layer = getattr(layers, name)(**arguments)
     model = keras.Sequential([keras.Input((*[None] * rank, 6)), layer])

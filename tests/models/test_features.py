@@ -14,7 +14,9 @@ STRIDES = (2, 4, 8, 16, 32)
 PYRAMIDS = ("densenet", "mobilenet", "resn", "shufflenet", "wide_resnet")
 
 
-@pytest.mark.parametrize("name", [param for param in one_of_each_family() if param.values[0].startswith(PYRAMIDS)])
+@pytest.mark.parametrize(
+    "name", [p for p in one_of_each_family(pytest.mark.exhaustive) if p.values[0].startswith(PYRAMIDS)]
+)
 def test_a_pyramid(name):
     height, width = 64, 96
     last = models.create_model(name, input_shape=(height, width, 3), features_only=True)

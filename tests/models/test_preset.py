@@ -17,7 +17,7 @@ from kerasconv import models
 from kerasconv.export import Preprocessing
 from kerasconv.models import _preset as preset_module
 from kerasconv.models._network import classifier
-from tests.models.test_zoo import inputs_for, small
+from tests.models.test_zoo import SCALED, inputs_for, small
 
 FILES = ("config.json", "metadata.json", "model.safetensors")
 
@@ -101,8 +101,10 @@ def test_a_model_of_the_zoo(options, tmp_path):
     assert sorted(os.listdir(tmp_path / "preset")) == list(FILES)
 
 
-@pytest.mark.large
-@pytest.mark.parametrize("name", models.list_models())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.exhaustive if n in SCALED else pytest.mark.large) for n in models.list_models()],
+)
 def test_every_model_of_the_zoo(name, tmp_path):
     model = small(name)
     models.save_to_preset(model, tmp_path / "preset")

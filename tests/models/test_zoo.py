@@ -14,25 +14,29 @@ from kerasconv import models
 FAMILIES = sorted(path.stem for path in pathlib.Path(models.__file__).parent.glob("*.py"))
 
 
-DEEP = (
-    "convnext",
-    "densenet",
-    "efficientnet",
-    "fcn",
-    "googlenet",
-    "segnet",
-    "vgg",
-)  # whose smallest takes half a minute
+# Families of which even the smallest model takes long.
+DEEP = ("convnext", "densenet", "efficientnet", "fcn", "googlenet", "regnet", "segnet", "shufflenet", "vgg")
+
+# Models that differ from another one of their family by numbers of layers and channels only.
+SCALED = {
+    *("densenet169", "densenet201", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "resnet34", "resnet101"),
+    *("resnet152", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "vgg13", "vgg19", "wide_resnet50_2"),
+}
 
 
-def one_of_each_family():
-    """The names of all models; but for the first in the table of a family they are for `make test-zoo`."""
+def one_of_each_family(scaled=pytest.mark.large):
+    """Yields the names of all models: the first of a family for the default run, the others for `make test-zoo`.
+
+    Scaled models have a mark of their own: by default that of the others, too.
+    """
     for family in FAMILIES:
         for i, name in enumerate(getattr(importlib.import_module(f"kerasconv.models.{family}"), "ZOO", {})):
-            yield pytest.param(name, id=name, marks=[pytest.mark.large] if i or family in DEEP else [])
+            mark = scaled if name in SCALED else pytest.mark.large
+            yield pytest.param(name, id=name, marks=[mark] if i or family in DEEP else [])
 
 
-every_model = pytest.mark.parametrize("name", list(one_of_each_family()))
+# With scaled models by hand: `test_outside.py` compares them with others' in `make test-zoo`.
+every_model = pytest.mark.parametrize("name", list(one_of_each_family(scaled=pytest.mark.exhaustive)))
 
 
 def small(name, **options):
@@ -59,7 +63,7 @@ def test_all_families_are_in_the_zoo():
     assert sorted(param.values[0] for param in one_of_each_family()) == models.list_models()
 
 
-@every_model
+@pytest.mark.parametrize("name", list(one_of_each_family()))
 def test_the_published_number_of_parameters(name):
     entry = models.get_entry(name)
     if entry.parameters is None:

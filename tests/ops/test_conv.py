@@ -1,5 +1,7 @@
 """Convolution against three kinds of oracle: NumPy, TensorFlow, and what any convolution must fulfil."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -109,9 +111,15 @@ def test_second_order_of_every_pair_is_tensorflows(case):
         np.testing.assert_allclose(a, b, atol=1e-10)
 
 
-@pytest.mark.parametrize("case", [CONVOLUTIONS[1], CONVOLUTIONS[10], CONVOLUTIONS[15], CONVOLUTIONS[18]], ids=str)
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
-@by_algorithm
+def cases_with_modes():
+    """Yields a few cases with each mode and algorithm, half of them for `make test-zoo`, since compilation takes long."""
+    few = CONVOLUTIONS[1], CONVOLUTIONS[10], CONVOLUTIONS[15], CONVOLUTIONS[18]
+    for i, (case, jit, algorithm) in enumerate(itertools.product(few, (False, True), ALGORITHMS)):
+        marks = [pytest.mark.large] if (i + i // len(ALGORITHMS)) % 2 else []
+        yield pytest.param(case, jit, algorithm, marks=marks, id=f"{algorithm}-{'xla' if jit else 'graph'}-{case}")
+
+
+@pytest.mark.parametrize(("case", "jit", "algorithm"), list(cases_with_modes()))
 def test_modes_with_unknown_sizes(case, jit, algorithm):
     """One graph for all sizes gives, forward and backward, what eager execution gives."""
     x, w, g = map(tf.constant, case.arrays(case.x_shape, case.w_shape, case.y_shape))

@@ -122,7 +122,7 @@ def problems(case):
 def of_modes(cases):
     """Each case with modes: all of them eagerly, and what takes long to trace or compile in none or one other."""
     rows = [(case, "eager") for case in (*cases, CHUNKED)]
-    rows += [(case, "graph") for case in (*cases[::3], CHUNKED) if np.prod(case.kernel) < 20]
+    rows += [(case, "graph") for case in (*cases[::6], CHUNKED) if np.prod(case.kernel) < 20]
     rows += [(case, "xla") for case in cases[1::5]]
     return pytest.mark.parametrize(("case", "mode"), rows, ids=str)
 

@@ -131,17 +131,17 @@ def test_negative_inputs_win_over_padding():
     np.testing.assert_array_equal(ops.max_pool(x, 3, 1, 1), x)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("pool", [ops.max_pool, ops.average_pool])
 @pytest.mark.parametrize("case", [CASES[1], CASES[6], CASES[-1]], ids=str)
-def test_modes_with_unknown_sizes(case, pool, jit):
+def test_unknown_sizes_under_xla(case, pool):
+    """For plain graphs see `tests/arithmetic/test_unknown_sizes.py`."""
     x, g = map(tf.constant, case.arrays(case.x_shape, (case.batch, *case.output, case.x_shape[-1])))
 
     def function(x, g):
         return with_gradient(lambda x: pool(x, **arguments(case)), x, g)
 
     unknown = tf.TensorSpec([None] * (case.rank + 2), x.dtype)
-    compiled = tf.function(function, jit_compile=jit, autograph=False, input_signature=[unknown, unknown])
+    compiled = tf.function(function, jit_compile=True, autograph=False, input_signature=[unknown, unknown])
     for a, b in zip(compiled(x, g), function(x, g), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-13)
 
