@@ -41,7 +41,7 @@ def test_the_index():
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(family, marks=[pytest.mark.large] if facts()[next(iter(table))].parameters > 30e6 else [])
+        pytest.param(family, marks=[pytest.mark.large] if facts()[next(iter(table))].parameters > 5e6 else [])
         for family, table in FAMILIES.items()
         if next(iter(table)) in facts()
     ],

@@ -36,7 +36,18 @@ def modules():
     return found.items()
 
 
-@pytest.mark.parametrize("module", [m for m, _ in modules() if m not in ("kerasconv.cli.__main__",)])
+# Modules whose examples build large models.
+DEEP = ("kerasconv.models.densenet", "kerasconv.models.efficientnet", "kerasconv.models.resnet")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param(module, marks=[pytest.mark.large] if module in DEEP else [])
+        for module, _ in modules()
+        if module != "kerasconv.cli.__main__"
+    ],
+)
 def test_examples_in_docstrings(module):
     found = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert found.failed == 0

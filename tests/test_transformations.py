@@ -44,8 +44,8 @@ ALGORITHMS = ["auto", "direct", "gemm", "winograd", "fft", "native", Custom()]
 NO_STRIDES = ("winograd", "fft")
 
 
-# Layers that stand for the others in the default run: a product, a product for each group, none, and poolings.
-FEW = ("Conv2D", "Conv2D, groups", "Conv1DTranspose", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D")
+# Layers that stand for the others in the default run: a product, a product for each group, none, and a pooling.
+FEW = ("Conv2D", "Conv2D, groups", "DepthwiseConv2D", "MaxPooling2D")
 
 
 def by_layer(test):

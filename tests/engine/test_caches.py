@@ -41,14 +41,14 @@ def resident():
 for i in range(5):
     step(66 + i, 70)
 before = resident()
-for i in range(200):
+for i in range(100):
     step(46 + i % 20, 45 + i // 10)
 print(resident() - before, len(warned))
 """
 
 
 def test_eager_calls_with_many_sizes():
-    """200 sizes, large enough to be compiled if they came back: little memory, and no warning of retracing."""
+    """100 sizes, large enough to be compiled if they came back: little memory, and no warning of retracing."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     run = subprocess.run([sys.executable, "-c", EAGER], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -46,6 +46,10 @@ def small_models():
 
 SMALL = list(small_models())
 every_model = pytest.mark.parametrize("model", [m for _, m in SMALL], ids=[n for n, _ in SMALL])
+# For exports to folders, which take seconds each.
+most_models = pytest.mark.parametrize(
+    "model", [pytest.param(m, id=n, marks=[pytest.mark.large] if n in ("rank 1", "rank 3") else []) for n, m in SMALL]
+)
 
 
 @every_model
@@ -66,7 +70,7 @@ def test_onnx(model, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.golden", "model.manifest.json", "model.onnx"]
 
 
-@every_model
+@most_models
 def test_saved_model(model, tmp_path):
     path = tmp_path / "model"
     assert export.to_saved_model(model, path).passed
@@ -110,7 +114,7 @@ def test_names(tmp_path):
     assert [d.dim_param or d.dim_value for d in dims] == ["batch", "height", "width", 1]
 
 
-@every_model
+@most_models
 def test_plain_keras_export_gives_valid_files(model, tmp_path):
     """A user's own `model.export` takes our layers as they are, from scratch and all."""
     inputs = [

@@ -255,8 +255,9 @@ def of_rank(layer, data_format, size):
     return type(layer).from_config(layer.get_config() | {"data_format": data_format, "name": "padded"}), x
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize(("make", "size"), [("sequential", 8), ("functional", 9)])
+@pytest.mark.parametrize(
+    ("data_format", "make", "size"), [("channels_last", "sequential", 8), ("channels_first", "functional", 9)]
+)
 @pytest.mark.parametrize(
     ("layer", "expected"), PADDED, ids=[f"{i}-{type(p[0]).__name__}" for i, p in enumerate(PADDED)]
 )

@@ -97,9 +97,9 @@ by_data_format = pytest.mark.parametrize(
     ("name", "arguments", "rank", "data_format"),
     [
         pytest.param(*descriptor, data_format, id=f"{descriptor[0]}-{i % 9}-{data_format}", marks=marks)
-        for data_format in ("channels_last", "channels_first")
+        for tier, data_format in enumerate(("channels_last", "channels_first"))
         for i, descriptor in enumerate(DESCRIPTORS)
-        for marks in ([] if data_format == "channels_last" else [(pytest.mark.large, pytest.mark.exhaustive)[i % 2]],)
+        for marks in ([[], pytest.mark.large, pytest.mark.exhaustive][tier + i % 2],)
     ],
 )
 
