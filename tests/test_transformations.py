@@ -51,7 +51,7 @@ FEW = ("Conv2D", "Conv2D, groups", "DepthwiseConv2D", "MaxPooling2D")
 def by_layer(test):
     """Parametrizes a test with all layers and algorithms, which takes hours for all tests.
 
-    The default run has a few layers by `auto`, and one by each algorithm. The `large` one has a sixteenth of the others, so
+    The default run has a few layers by `auto`, and one by each algorithm. The `large` one has a 32nd of the others, so
     that each layer and algorithm meets several transformations and each transformation several of them. The rest is
     `exhaustive`.
     """
@@ -64,7 +64,7 @@ def by_layer(test):
             if by_each or (algorithm == "auto" and name in FEW):
                 marks = []
             else:
-                marks = [pytest.mark.large if (i + j + len(test.__name__)) % 16 == 0 else pytest.mark.exhaustive]
+                marks = [pytest.mark.large if (i + j + len(test.__name__)) % 32 == 0 else pytest.mark.exhaustive]
             label = algorithm if isinstance(algorithm, str) else "object"
             combinations.append(pytest.param(name, algorithm, id=f"{name}-{label}", marks=marks))
     return pytest.mark.parametrize(("name", "algorithm"), combinations)(test)

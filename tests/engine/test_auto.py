@@ -15,15 +15,19 @@ OPERATIONS = ("forward", "input_gradient", "kernel_gradient")
 CASES = [*CONVOLUTIONS, *LARGER_CONVOLUTIONS]
 
 
-def names_and_modes():
-    """All algorithms eagerly, and `auto` in a graph, whose compilation takes long; in a graph the others are `exhaustive`."""
+def cases_with_modes():
+    """Yields all algorithms eagerly, and in a graph, whose compilation takes long, `auto` for every other case.
+
+    `make test-zoo` has the rest of `auto`; the other algorithms in a graph are `exhaustive`.
+    """
     for name in ("auto", "direct", "gemm", "winograd", "fft"):
-        yield pytest.param(name, False, id=f"{name}-eager")
-        yield pytest.param(name, True, id=f"{name}-graph", marks=[] if name == "auto" else pytest.mark.exhaustive)
+        for i, case in enumerate(CASES):
+            yield pytest.param(name, False, case, id=f"{name}-eager-{case}")
+            marks = [[], pytest.mark.large][i % 2] if name == "auto" else pytest.mark.exhaustive
+            yield pytest.param(name, True, case, id=f"{name}-graph-{case}", marks=marks)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize(("name", "graph"), list(names_and_modes()))
+@pytest.mark.parametrize(("name", "graph", "case"), list(cases_with_modes()))
 def test_they_agree_in_float64(name, graph, case):
     """As the engine runs them."""
     algorithm = algorithms.ALGORITHMS[name]

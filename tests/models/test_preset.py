@@ -17,7 +17,7 @@ from kerasconv import models
 from kerasconv.export import Preprocessing
 from kerasconv.models import _preset as preset_module
 from kerasconv.models._network import classifier
-from tests.models.test_zoo import SCALED, inputs_for, small
+from tests.models.test_zoo import inputs_for, one_of_each_family, small
 
 FILES = ("config.json", "metadata.json", "model.safetensors")
 
@@ -103,7 +103,7 @@ def test_a_model_of_the_zoo(options, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.exhaustive if n in SCALED else pytest.mark.large) for n in models.list_models()],
+    [pytest.param(p.id, marks=pytest.mark.exhaustive if p.marks else pytest.mark.large) for p in one_of_each_family()],
 )
 def test_every_model_of_the_zoo(name, tmp_path):
     model = small(name)
