@@ -15,7 +15,7 @@ Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional network
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -23,16 +23,13 @@ from kerasconv.arithmetic.groups import groups_to_batch, groups_to_channels, mer
 from kerasconv.arithmetic.tensors import pad, sizes_of
 from kerasconv.geometry import Size, Window
 
-_FORWARD = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
-_INVERSE = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
-
 
 def forward(x: tf.Tensor, w: tf.Tensor, window: Window, groups: int) -> tf.Tensor:
     """Returns `Y = X conj(W)`, as elements."""
     sizes = sizes_of(x)[1:-1]
     padded = window.padded(sizes)
     x = _spectrum(pad(groups_to_batch(x, groups), window.pads), padded, groups)
-    y = _matmul(x, tf.math.conj(_kernel_spectrum(w, window, groups, padded)))
+    y = _matmul(x, tf.math.conj(_kernel_spectrum(w, groups, padded)))
     return groups_to_channels(_elements(y, padded, [0] * window.rank, window.output(sizes)), groups)
 
 
@@ -40,7 +37,7 @@ def input_gradient(dy: tf.Tensor, w: tf.Tensor, window: Window, groups: int, siz
     """Returns `dX = dY W^T`, as elements."""
     padded = window.padded(sizes)
     dy = _spectrum(groups_to_batch(dy, groups), padded, groups)
-    dx = _matmul(dy, _transpose(_kernel_spectrum(w, window, groups, padded)))
+    dx = _matmul(dy, _transpose(_kernel_spectrum(w, groups, padded)))
     return groups_to_channels(_elements(dx, padded, [lo for lo, _ in window.pads], sizes), groups)
 
 
@@ -59,19 +56,18 @@ def _spectrum(x: tf.Tensor, lengths: Sequence[Size], groups: int) -> tf.Tensor:
     """Returns the spectra of `(G N, *S, C)` filled up with zeros to these lengths: `(G, *frequencies, N, C)`."""
     rank = x.shape.rank - 2
     x = pad(x, [(0, length - n) for length, n in zip(lengths, sizes_of(x)[1:-1], strict=True)])
-    spectrum = _FORWARD[rank](tf.transpose(x, [0, rank + 1, *range(1, rank + 1)]), lengths)  # (G N, C, *frequencies)
+    spectrum = _transform(tf.transpose(x, [0, rank + 1, *range(1, rank + 1)]), rank)  # (G N, C, *frequencies)
     batch, channels, *frequencies = sizes_of(spectrum)
     spectrum = tf.reshape(spectrum, [groups, batch // groups, channels, *frequencies])
     return tf.transpose(spectrum, [0, *range(3, rank + 3), 1, 2])
 
 
-def _kernel_spectrum(w: tf.Tensor, window: Window, groups: int, lengths: Sequence[Size]) -> tf.Tensor:
+def _kernel_spectrum(w: tf.Tensor, groups: int, lengths: Sequence[Size]) -> tf.Tensor:
     """Returns `W`, the spectra of a kernel: `(G, *frequencies, C, F)`."""
     *size, channels, filters = w.shape
-    rank = window.rank
-    w = tf.reshape(split_groups(w, groups), [groups, *size, channels, filters // groups])
-    spectrum = _FORWARD[rank](tf.transpose(w, [0, rank + 1, rank + 2, *range(1, rank + 1)]), lengths)
-    return tf.transpose(spectrum, [0, *range(3, rank + 3), 1, 2])
+    w = tf.reshape(split_groups(w, groups), [groups, *size, channels * (filters // groups)])
+    spectrum = _spectrum(w, lengths, groups)
+    return tf.reshape(spectrum, [*sizes_of(spectrum)[: len(size) + 1], channels, filters // groups])
 
 
 def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -88,8 +84,31 @@ def _transpose(x: tf.Tensor) -> tf.Tensor:
 def _elements(spectrum: tf.Tensor, lengths: Sequence[Size], begin: Sequence[Size], sizes: Sequence[Size]) -> tf.Tensor:
     """Returns of the elements whose spectra are `(G, *frequencies, N, C)` some along each axis: `(G N, *sizes, C)`."""
     rank = spectrum.shape.rank - 3
-    x = _INVERSE[rank](tf.transpose(spectrum, [0, rank + 1, rank + 2, *range(1, rank + 1)]), lengths)
+    x = _inverse(tf.transpose(spectrum, [0, rank + 1, rank + 2, *range(1, rank + 1)]), lengths)
     x = tf.transpose(x, [0, 1, *range(3, rank + 3), 2])
     groups, batch, *_, channels = sizes_of(x)
     x = tf.slice(x, [0, 0, *begin, 0], [groups, batch, *sizes, channels])
     return tf.reshape(x, [groups * batch, *sizes, channels])
+
+
+def _transform(x: tf.Tensor, rank: int) -> tf.Tensor:
+    """Returns the spectra over the last axes of real numbers; TensorFlow has no gradient for its `rfft3d`."""
+    if rank == 1:
+        return tf.signal.rfft(x)
+    return tf.signal.rfft2d(x) if rank == 2 else _along_depth(tf.signal.fft, tf.signal.rfft2d(x))
+
+
+def _inverse(spectrum: tf.Tensor, lengths: Sequence[Size]) -> tf.Tensor:
+    """Returns the real numbers, of these lengths along the last axes, whose spectra these are."""
+    if len(lengths) == 1:
+        return tf.signal.irfft(spectrum, lengths)
+    if len(lengths) == 3:
+        spectrum = _along_depth(tf.signal.ifft, spectrum)
+    return tf.signal.irfft2d(spectrum, lengths[-2:])
+
+
+def _along_depth(transform: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    """Returns `x`, transformed along its third last axis."""
+    rank = x.shape.rank
+    swapped = [*range(rank - 3), rank - 1, rank - 2, rank - 3]
+    return tf.transpose(transform(tf.transpose(x, swapped)), swapped)
